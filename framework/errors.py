@@ -1,0 +1,178 @@
+"""Every error teamspark raises, in one tree. The class answers the question "would a retry help?".
+
+    TeamsparkError
+    ├── FinalError                 the same input fails the same way: somebody must change something
+    │   ├── DefinitionError        a job or schema class cannot mean what it says
+    │   ├── ConfigError            a job_config, team file, sources file or command line is wrong
+    │   ├── PathError              an id cannot become a path segment
+    │   ├── PolicyError            this team may not do that
+    │   ├── SetupError             the machine lacks something (Java, a package, a store that keeps promises)
+    │   ├── ContractError          data and contract differ
+    │   │   ├── SchemaMismatch     names or types of a dataset
+    │   │   ├── CheckFailed        rows that break a check
+    │   │   └── ContractSkew       the DAG and the driver know different versions of a job
+    │   ├── InputCorrupt           an input file is not what its manifest says
+    │   └── JobFailed              the author's transform raised
+    └── RetryableError             the world may be different next time
+        ├── NotYet                 an input is not published yet
+        ├── InputChanged           an input was retired or replaced while it was read
+        ├── StoreUnavailable       the store did not answer, is full or is read-only
+        ├── Superseded             a newer try owns this run key
+        └── RunLost                a driver vanished without a result
+
+A message says what is wrong, where, what was found, what was expected and the next step; it is at most
+``MAX_LINES`` lines and never holds a secret.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+MAX_LINES: Final = 20
+MAX_VALUE: Final = 300
+
+_SECRETS: Final = (
+    re.compile(r"(?i)((?:password|passwd|secret|token|access_?key|authorization|credential)[\w.-]*\s*[=:]\s*)(\S+)"),
+    re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^/\s:@]*:)([^/\s@]+)(?=@)"),
+    re.compile(r"(\b)(AKIA[0-9A-Z]{16})\b"),
+)
+
+
+def scrub(text: str) -> str:
+    """``text`` with anything that looks like a secret replaced by ``***``."""
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1***", text)
+    return text
+
+
+def clip(value: object, limit: int = MAX_VALUE) -> str:
+    """``value`` as text of at most ``limit`` characters, control characters made visible."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+class TeamsparkError(Exception):
+    """Root of the tree; raise a leaf.
+
+    ``details`` holds one line per mistake when there are several, so that all are told at once.
+    """
+
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 65
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        got: object = None,
+        expected: object = None,
+        next_step: str | None = None,
+        details: Iterable[str] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.got = got
+        self.expected = expected
+        self.next_step = next_step
+        self.details = tuple(details)
+
+    def __str__(self) -> str:
+        facts = (("where", self.where), ("got", self.got), ("expected", self.expected))
+        head = [clip(self.what, 2000)]
+        head += [f"  {name}: {clip(value)}" for name, value in facts if value is not None]
+        tail = [f"  next: {self.next_step}"] if self.next_step else []
+        room = MAX_LINES - len(head) - len(tail)
+        shown = [f"  - {clip(line, 2 * MAX_VALUE)}" for line in self.details]
+        if len(shown) > room:
+            shown = [*shown[: room - 1], f"  (and {len(shown) - room + 1} more)"]
+        return scrub("\n".join([*head, *shown, *tail]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that crosses a process border: class name, verdict and the finished message."""
+        return {"error": type(self).__name__, "retryable": self.retryable, "message": str(self)}
+
+
+class FinalError(TeamsparkError):
+    """A retry cannot help."""
+
+
+class DefinitionError(FinalError):
+    """A job or schema class cannot mean what it says; the author changes the class."""
+
+
+class ConfigError(FinalError):
+    """A configuration file, argument or job_config is wrong; whoever wrote it changes it."""
+
+    exit_code = 64
+
+
+class PathError(FinalError):
+    """An id cannot become a path segment; whoever chose the id changes it."""
+
+
+class PolicyError(FinalError):
+    """This team may not do that; the platform's team files decide."""
+
+
+class SetupError(FinalError):
+    """The machine or store lacks something every run needs."""
+
+
+class ContractError(FinalError):
+    """Data and contract differ."""
+
+
+class SchemaMismatch(ContractError):
+    """A dataset's column names or types are not the declared ones."""
+
+
+class CheckFailed(ContractError):
+    """Rows break a check. ``failed`` maps the check's name to the number of rows."""
+
+    def __init__(self, what: str, *, failed: dict[str, int], **facts: Any) -> None:
+        super().__init__(what, **facts)
+        self.failed = failed
+
+
+class ContractSkew(ContractError):
+    """The DAG was written against another version of this job's contract."""
+
+
+class InputCorrupt(FinalError):
+    """An input file does not hold what its manifest says; its producer must publish again."""
+
+
+class JobFailed(FinalError):
+    """The author's transform, or Spark on its behalf, raised."""
+
+
+class RetryableError(TeamsparkError):
+    """The world may be different next time."""
+
+    retryable = True
+    exit_code = 74
+
+
+class NotYet(RetryableError):
+    """An input has not been published yet."""
+
+    exit_code = 75
+
+
+class InputChanged(RetryableError):
+    """An input was retired, or a source file replaced, between plan and read."""
+
+
+class StoreUnavailable(RetryableError):
+    """The store did not answer, is full or refuses writes."""
+
+
+class Superseded(RetryableError):
+    """A newer try of the same run key exists; this one must not write."""
+
+
+class RunLost(RetryableError):
+    """A driver vanished without leaving a result."""
