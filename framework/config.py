@@ -1,0 +1,157 @@
+"""What crosses process borders: the author's ``job_config``, the configuration going down, the result coming up.
+
+Versioned JSON, no I/O. The way down names run keys, never files: the driver resolves them under the team's identity.
+The way up fits a Kubernetes termination message.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
+
+from framework.identity import Epoch, RunKey
+from framework.records import Record
+
+MAX_RESULT_BYTES: Final = 4096
+
+RunChoice = Literal["same", "latest"]
+Verdict = Literal["published", "resumed", "superseded", "not_yet", "failed"]
+JsonValue = Any
+
+
+class OperatorEntry(Record):
+    """One entry of ``job_config["input"]["operators"]``: an upstream task, and the port that it feeds."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    task_id: str
+    port: str | None = Field(default=None, alias="as")
+    dag_id: str | None = None
+    team: str | None = None
+    output: str = "default"
+    run: RunChoice = "same"
+    wait: timedelta = timedelta(0)
+    max_age: timedelta | None = None
+
+
+class InputSection(Record):
+    operators: tuple[OperatorEntry, ...] = ()
+
+
+class OutputOptions(Record):
+    """Options of one output. Destinations are refused until this version can deliver to them."""
+
+    destinations: tuple[Any, ...] = ()
+
+    @field_validator("destinations")
+    @classmethod
+    def _none_yet(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if value:
+            raise ValueError("destinations are not supported in this version: outputs go to the team's store only")
+        return value
+
+
+class SparkSection(Record):
+    conf: Mapping[str, str] = Field(default_factory=dict)
+
+
+class JobConfig(Record):
+    """The whole ``job_config`` of an operator, as an author writes it."""
+
+    input: InputSection = InputSection()
+    output: Mapping[str, OutputOptions] = Field(default_factory=dict)
+    parameters: Mapping[str, JsonValue] = Field(default_factory=dict)
+    spark: SparkSection = SparkSection()
+
+
+class EdgeRef(Record):
+    """One data edge, resolved to names: where the driver looks for an input.
+
+    ``wait_s`` and ``max_age_s`` are seconds. ``map_count`` is the number of indices of a mapped producer.
+    ``at_least`` is a hint ("attempt n exists"), never the truth.
+    """
+
+    team: str
+    dag_id: str
+    task_id: str
+    output: str = "default"
+    run: RunChoice = "same"
+    same_dag: bool = False
+    wait_s: NonNegativeInt = 0
+    max_age_s: PositiveInt | None = None
+    map_count: NonNegativeInt | None = None
+    at_least: PositiveInt | None = None
+
+
+class RunFacts(Record):
+    """What the scheduler says of the run. ``zone`` is the DAG's time zone (IANA name)."""
+
+    run_id: str
+    run_after: AwareDatetime
+    logical_date: AwareDatetime | None = None
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    zone: str = "UTC"
+
+
+class ExportedConfig(Record):
+    """Everything a driver is told."""
+
+    version: Literal[1] = 1
+    key: RunKey
+    epoch: Epoch
+    clear_number: NonNegativeInt = 0
+    job: str
+    contract: str | None = None
+    parameters: Mapping[str, JsonValue] = Field(default_factory=dict)
+    inputs: Mapping[str, tuple[EdgeRef, ...]] = Field(default_factory=dict)
+    run: RunFacts
+    map_count: NonNegativeInt | None = None
+    spark_conf: Mapping[str, str] = Field(default_factory=dict)
+    workspace: str
+
+
+class OutputFacts(Record):
+    rows: NonNegativeInt
+    bytes: NonNegativeInt
+    files: NonNegativeInt
+
+
+class ErrorFacts(Record):
+    """An error as it crosses the border: class name, whether a retry may help, the finished message."""
+
+    error: str
+    retryable: bool
+    message: str
+
+
+class RunResult(Record):
+    """What a driver reports. ``seconds`` is the time of each phase; ``rows_read`` counts rows of all inputs."""
+
+    version: Literal[1] = 1
+    verdict: Verdict
+    key: RunKey
+    attempt: PositiveInt | None = None
+    path: str | None = None
+    digest: str | None = None
+    outputs: Mapping[str, OutputFacts] = Field(default_factory=dict)
+    rows_read: NonNegativeInt = 0
+    seconds: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: ErrorFacts | None = None
+
+    def message_bytes(self) -> bytes:
+        """JSON of at most ``MAX_RESULT_BYTES`` bytes: texts are shortened, then optional parts dropped, until it fits."""
+        for shorter in (self, self._clipped(1500), self._clipped(400), self._bare()):
+            data = shorter.json_bytes()
+            if len(data) <= MAX_RESULT_BYTES:
+                return data
+        return self._bare().model_copy(update={"outputs": {}}).json_bytes()
+
+    def _clipped(self, limit: int) -> "RunResult":
+        error = self.error and self.error.model_copy(update={"message": self.error.message[:limit]})
+        return self.model_copy(update={"error": error, "warnings": tuple(w[:120] for w in self.warnings[:3])})
+
+    def _bare(self) -> "RunResult":
+        return self._clipped(300).model_copy(update={"seconds": {}, "warnings": ()})

@@ -1,0 +1,103 @@
+"""Reading team files: every mistake of every file at once, each with its file and line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import ValidationError
+
+from framework.errors import ConfigError
+from framework.records import mistakes
+from framework.tenancy.model import Team, Teams
+
+TEAM_FILES: Final = "k8s/teams"
+
+
+def find_workspace(start: Path) -> Path:
+    """The nearest directory at or above ``start`` that holds ``k8s/teams``.
+
+    Raises: ConfigError.
+    """
+    for place in (start.resolve(), *start.resolve().parents):
+        if (place / TEAM_FILES).is_dir():
+            return place
+    raise ConfigError(
+        "no workspace here",
+        where=str(start),
+        expected=f"a directory with {TEAM_FILES}/, here or above",
+        next_step="go there, or name it with --workspace",
+    )
+
+
+def load_teams(workspace: Path) -> Teams:
+    """All team files of ``workspace``. Raises: ConfigError listing every mistake as ``file:line: place: what``."""
+    files = sorted((workspace / TEAM_FILES).glob("*.yaml"))
+    read = [_read(path) for path in files]
+    wrong = [line for _, lines in read for line in lines]
+    if wrong:
+        raise ConfigError(
+            f"{len(wrong)} mistake(s) in the team files",
+            where=str(workspace / TEAM_FILES),
+            details=wrong,
+            next_step="mend them; no team's settings change until all files are right",
+        )
+    return Teams(workspace.resolve(), {team.team: team for team, _ in read if team})
+
+
+def _read(path: Path) -> tuple[Team | None, list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return None, [f"{path.name}:{_line_of(error)}: not YAML: {getattr(error, 'problem', None) or 'not UTF-8'}"]
+    lines = _lines(node)
+    twice = [f"{path.name}:{line}: {'.'.join(map(str, place))}: key given twice" for place, line in _twice(node)]
+    try:
+        team = Team.model_validate(data, strict=False)
+    except ValidationError as error:
+        told = zip(error.errors(), mistakes(error), strict=True)
+        return None, twice + [f"{path.name}:{_nearest(lines, item['loc'])}: {text}" for item, text in told]
+    if team.team != path.stem:
+        return None, [*twice, f"{path.name}:{lines[('team',)]}: team '{team.team}' must be in {team.team}.yaml"]
+    return team, twice
+
+
+def _line_of(error: Exception) -> int:
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else 1
+
+
+def _entries(node: yaml.Node | None) -> Iterator[tuple[int | str, yaml.Node, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield str(key.value), value, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield index, value, value.start_mark.line + 1
+
+
+def _lines(node: yaml.Node | None, place: tuple[int | str, ...] = ()) -> dict[tuple[int | str, ...], int]:
+    found: dict[tuple[int | str, ...], int] = {}
+    for name, value, line in _entries(node):
+        found[(*place, name)] = line
+        found |= _lines(value, (*place, name))
+    return found
+
+
+def _twice(node: yaml.Node | None, place: tuple[int | str, ...] = ()) -> list[tuple[tuple[int | str, ...], int]]:
+    found: list[tuple[tuple[int | str, ...], int]] = []
+    seen: set[Any] = set()
+    for name, value, line in _entries(node):
+        if name in seen:
+            found.append(((*place, name), line))
+        seen.add(name)
+        found += _twice(value, (*place, name))
+    return found
+
+
+def _nearest(lines: dict[tuple[int | str, ...], int], place: tuple[int | str, ...]) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
