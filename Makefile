@@ -1,0 +1,43 @@
+# Every command of this repository. `make` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-long lint format types demo bench lock clean
+
+BIN := .venv/bin
+DAYS ?= 2
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+setup: ## Make .venv from the locks, and see that Java is there; instant when nothing changed
+	@tools/setup
+
+test: setup ## Run the tests (without the long ones), and say what was skipped and why
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-long: setup ## Also the long sweeps and races, and that both environments install apart
+	@$(BIN)/python -m pytest -m "" $(ARGS)
+
+lint: setup ## Ruff, mypy, pyright and the architecture's contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --warnings
+
+format: setup ## Mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+demo: setup ## Two teams in a real Airflow, on real flights (DAYS=2)
+	@$(BIN)/teamspark demo --days $(DAYS) $(ARGS)
+
+bench: setup ## Measure, and write benchmarks/results
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: setup ## Write the locks anew (UPGRADE=1: with newer versions)
+	@tools/lock
+
+clean: ## Remove .venv and caches; keep .teamspark, which holds data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist ./*.egg-info
