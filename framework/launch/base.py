@@ -1,0 +1,106 @@
+"""What a launcher is given, what it answers, and what it promises.
+
+A launch has a name that is used once in a lifetime. Whoever starts one must have written the name
+down before: after a crash the name is the only thread back to the process.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
+
+from framework.identity import Epoch, RunKey
+
+CONFIG: Final = "{config}"
+RESULT: Final = "{result}"
+
+
+class Phase(StrEnum):
+    """Where a launch is in its life."""
+
+    ABSENT = "absent"
+    """No launch of this name was ever started."""
+    PENDING = "pending"
+    """Accepted; its process is not there yet."""
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    """Ended with exit code 0."""
+    FAILED = "failed"
+    """Ended with another exit code, or was killed through ``Launcher.kill``."""
+    LOST = "lost"
+    """Vanished without an exit code: out of memory, a reboot, somebody's ``kill -9``."""
+
+
+UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
+ADOPTABLE: Final = frozenset({Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """Everything needed to start one run's process, as plain data.
+
+    In ``command`` the elements ``CONFIG`` and ``RESULT`` stand for the paths under which the process
+    finds ``config`` and must leave its result; only the launcher knows those. ``env`` is the whole
+    environment: nothing is inherited. ``directory`` is where the process starts.
+    """
+
+    name: str
+    key: RunKey
+    epoch: Epoch
+    clear_number: int
+    command: tuple[str, ...]
+    config: bytes = field(repr=False)
+    env: Mapping[str, str] = field(repr=False, default_factory=dict)
+    directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of one launch. Identity is None only when the phase is ``absent``.
+
+    ``result`` is what the process left, read only once it has ended; ``exit_code`` is negative for a
+    signal, as in ``subprocess``.
+    """
+
+    name: str
+    phase: Phase
+    key: RunKey | None = None
+    epoch: Epoch | None = None
+    clear_number: int | None = None
+    exit_code: int | None = None
+    result: bytes | None = None
+
+
+class Launcher(Protocol):
+    """Starts processes that outlive whoever started them."""
+
+    def start(self, request: LaunchRequest) -> None:
+        """Start the process; a second call with the same request does nothing.
+
+        Raises: ConfigError for a name taken by another run; RunLost when it could not be started.
+        """
+        ...
+
+    def status(self, name: str) -> Status:
+        """The launch's phase now; ``absent`` for a name never started."""
+        ...
+
+    def unfinished(self, key: RunKey) -> tuple[Status, ...]:
+        """All launches of this run key that are pending or running, by name."""
+        ...
+
+    def kill(self, name: str) -> None:
+        """End the process and everything it started; return when it is seen gone.
+
+        Does nothing to a launch that has ended or is absent. Raises: RunLost if it will not go.
+        """
+        ...
+
+    def clear(self, name: str) -> None:
+        """Remove what only a running process needs (configuration, secrets); keep log and result."""
+        ...
+
+    def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
+        """At most ``limit`` bytes of what the process printed, from byte ``offset`` on."""
+        ...

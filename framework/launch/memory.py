@@ -1,0 +1,52 @@
+"""A launcher that starts nothing: its user says when a launch starts to run, ends or gets lost."""
+
+from dataclasses import replace
+
+from framework.errors import ConfigError
+from framework.identity import RunKey
+from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
+
+KILLED = -9
+
+
+class MemoryLauncher:
+    """The peer of the real launchers, for tests of what is built on them."""
+
+    def __init__(self) -> None:
+        self.requests: dict[str, LaunchRequest] = {}
+        self._status: dict[str, Status] = {}
+        self._log: dict[str, bytes] = {}
+
+    def start(self, request: LaunchRequest) -> None:
+        taken = self.requests.setdefault(request.name, request)
+        if (taken.key, taken.epoch) != (request.key, request.epoch):
+            raise ConfigError("this launch name is taken", where=request.name, got=request.key, expected=taken.key)
+        begun = Status(request.name, Phase.RUNNING, request.key, request.epoch, request.clear_number)
+        self._status.setdefault(request.name, begun)
+
+    def status(self, name: str) -> Status:
+        return self._status.get(name, Status(name, Phase.ABSENT))
+
+    def unfinished(self, key: RunKey) -> tuple[Status, ...]:
+        return tuple(s for _, s in sorted(self._status.items()) if s.key == key and s.phase in UNFINISHED)
+
+    def kill(self, name: str) -> None:
+        if self.status(name).phase in UNFINISHED:
+            self.finish(name, KILLED)
+
+    def clear(self, name: str) -> None:
+        if name in self.requests:
+            self.requests[name] = replace(self.requests[name], config=b"", env={})
+
+    def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
+        return self._log.get(name, b"")[offset : offset + limit]
+
+    def finish(self, name: str, exit_code: int, *, result: bytes | None = None, log: bytes = b"") -> None:
+        """The process of ``name`` prints ``log``, leaves ``result`` and ends with ``exit_code``."""
+        phase = Phase.FAILED if exit_code else Phase.SUCCEEDED
+        self._status[name] = replace(self._status[name], phase=phase, exit_code=exit_code, result=result)
+        self._log[name] = self._log.get(name, b"") + log
+
+    def lose(self, name: str) -> None:
+        """The process of ``name`` vanishes without an exit code."""
+        self._status[name] = replace(self._status[name], phase=Phase.LOST)
