@@ -1,0 +1,63 @@
+"""Every README tells the truth: its Python runs, its YAML and JSON parse, the files it names exist."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.readme import ROOT, Block, blocks, markdown_files, named_files
+
+LANGUAGES = {"python", "yaml", "json", "console", "text", "toml", "sql"}
+# Made by running something, so not in a fresh clone.
+MADE = (".venv", ".teamspark", "build/")
+
+
+@pytest.mark.parametrize(
+    "file", sorted({block.file for block in blocks("python")}), ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_python_blocks_run(file: Path, tmp_path: Path) -> None:
+    """The blocks of one file share one process, top to bottom, as a reader would type them."""
+    found = [block for block in blocks("python") if block.file == file]
+    program = tmp_path / "readme.py"
+    program.write_text("\n\n".join(block.text for block in found))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error::SyntaxWarning", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("block", blocks("yaml", "json"), ids=lambda block: block.id)
+def test_data_blocks_parse(block: Block) -> None:
+    parsed = yaml.safe_load(block.text) if block.language == "yaml" else json.loads(block.text)
+
+    assert parsed is not None
+
+
+@pytest.mark.parametrize("file", markdown_files(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_named_files_exist(file: Path) -> None:
+    missing = [
+        name
+        for name in named_files(file)
+        if not name.startswith(MADE) and not any((base / name).exists() for base in (ROOT, file.parent))
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("file", markdown_files(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_block_says_what_it_is(file: Path) -> None:
+    """A block without a known language would be read by people and run by nobody."""
+    opened = [line.strip() for line in file.read_text().splitlines() if line.startswith("```")]
+
+    assert [fence for fence in opened[::2] if fence.removeprefix("```") not in LANGUAGES] == []
