@@ -1,0 +1,192 @@
+"""The records of a run's log: claim, manifest, tombstone and retirement, as frozen, versioned JSON.
+
+A manifest is what publishes an attempt; its sha256 is the attempt's digest. Bytes read from a store were written by
+another process, perhaps another team: names and paths in them are checked here, before anybody joins them to a root.
+"""
+
+import json
+import re
+from hashlib import sha256
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from framework.errors import InputCorrupt
+from framework.identity import Epoch, RunKey
+
+VERSION: Final = 1
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_SEGMENT: Final = re.compile(r"[^/\\\x00-\x1f\x7f]+")
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or not name.isascii():
+        raise ValueError("not an output's name")
+    return name
+
+
+def _check_relative(path: str) -> str:
+    parts = path.split("/")
+    if len(parts) < 2 or not all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts):
+        raise ValueError("not a path below the attempt's directory")
+    return path
+
+
+Count = Annotated[int, Field(ge=0)]
+OutputName = Annotated[str, AfterValidator(_check_name)]
+Token = Annotated[str, Field(pattern=r"\A[0-9a-f]{32}\z")]
+
+
+class _Record(BaseModel):
+    # A reader of this version refuses what it does not know, rather than read half of it.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = VERSION
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Claim(_Record):
+    """An attempt's number, taken. ``who`` is for people: host, process, launcher."""
+
+    kind: Literal["claim"] = "claim"
+    token: Token
+    key: RunKey
+    epoch: Epoch
+    clear_number: Count
+    who: str
+
+
+class FileEntry(_Part):
+    """A data file: ``path`` is relative to the attempt's directory and begins with the output's name.
+
+    ``rows`` is None while they have not been counted.
+    """
+
+    path: Annotated[str, AfterValidator(_check_relative)]
+    bytes: Count
+    rows: Count | None = None
+
+
+class OutputEntry(_Part):
+    """One published dataset. ``schema_`` is the producer's schema in JSON; ``checks`` counts violations, 0 included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
+
+    name: OutputName
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    rows: Count
+    bytes: Count
+    files: tuple[FileEntry, ...]
+    checks: dict[str, Count] = {}
+    dropped: dict[str, Count] = {}
+
+
+class ReadEntry(_Part):
+    """A published dataset that was read: which attempt of which run path, by digest."""
+
+    path: str
+    attempt: Annotated[int, Field(ge=1)]
+    digest: str
+    output: OutputName = "default"
+    rows: Count
+    bytes: Count
+
+
+class SourceFile(_Part):
+    """A file from outside that was read; ``modified`` in seconds since the epoch by its store's clock."""
+
+    uri: str
+    bytes: Count
+    modified: float
+
+
+class InputEntry(_Part):
+    """What one port was fed with: published runs, or a frozen listing of a source and its digest."""
+
+    port: str
+    kind: Literal["run", "source"]
+    reads: tuple[ReadEntry, ...] = ()
+    files: tuple[SourceFile, ...] = ()
+    digest: str | None = None
+
+
+class Manifest(_Record):
+    """Publishes an attempt, all outputs at once."""
+
+    kind: Literal["manifest"] = "manifest"
+    key: RunKey
+    attempt: Annotated[int, Field(ge=1)]
+    token: Token
+    epoch: Epoch
+    clear_number: Count
+    job: str
+    contract: str
+    code_digest: str | None = None
+    parameters: dict[str, Any] = {}
+    outputs: tuple[OutputEntry, ...]
+    inputs: tuple[InputEntry, ...] = ()
+    map_count: Count | None = None
+    producer: dict[str, str] = {}
+
+    def output(self, name: str = "default") -> OutputEntry:
+        """The output of that name. Raises: KeyError."""
+        for entry in self.outputs:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)
+
+
+class Tombstone(_Record):
+    """Stands in an attempt's publish slot so that the attempt can never be published."""
+
+    kind: Literal["tombstone"] = "tombstone"
+    token: Token
+    who: str
+
+
+class Retired(_Record):
+    """A published attempt that readers no longer take, and whose data may go after the grace period."""
+
+    kind: Literal["retired"] = "retired"
+    token: Token
+    who: str
+
+
+Record = Claim | Manifest | Tombstone | Retired
+_ANY: Final[TypeAdapter[Record]] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+
+
+def record_bytes(record: Record) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, UTF-8, one final newline. Equal records have equal bytes."""
+    plain = record.model_dump(mode="json")
+    return (json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The bytes that publish ``manifest``."""
+    return record_bytes(manifest)
+
+
+def digest_of(data: bytes) -> str:
+    """sha256 of a record's bytes, in hex: for a manifest, the attempt's digest."""
+    return sha256(data).hexdigest()
+
+
+def parse_record(data: bytes, *, where: str) -> Record:
+    """The record that ``data`` holds.
+
+    Raises: InputCorrupt when it is none, or was written by a version this one does not know.
+    """
+    try:
+        return _ANY.validate_json(data)
+    except ValidationError as error:
+        raise InputCorrupt(
+            "not a record of a run's log",
+            where=where,
+            details=[f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]],
+            expected=f"a claim, manifest, tombstone or retirement of version {VERSION}",
+            next_step="upgrade teamspark if a newer one wrote it; else the producer must run again",
+        ) from error

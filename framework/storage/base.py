@@ -1,0 +1,101 @@
+"""The seam between the publish protocol and a system of record: eight verbs and one internal signal.
+
+Paths are logical: absolute, ``/``-separated, made by ``framework.storage.paths``. What a store must promise:
+
+* ``put_if_absent`` is atomic and decides between racing writers: at most one set of bytes ever appears under a path;
+* ``read`` and ``stat`` by name see every put that was answered before they were called;
+* ``list`` and ``folders`` may lag behind (network file systems cache directories) but never invent an entry.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from framework.errors import PathError
+
+LOG_FOLDER: Final = "_log"
+_SEGMENT: Final = re.compile(r"[^/\x00-\x1f\x7f]+")
+
+
+class SlotTaken(Exception):
+    """Somebody's bytes are under this path, perhaps our own: the answer to an earlier put may have been lost.
+
+    Internal to the room, on purpose outside the error tree: only reading the slot back tells who won.
+    """
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """A stored file: logical path, size, and seconds since the epoch by the *store's* clock."""
+
+    path: str
+    bytes: int
+    modified: float
+
+
+class Store(Protocol):
+    """A system of record. Safe to share between threads."""
+
+    @property
+    def kind(self) -> str:
+        """What sort of store: ``directory``, ``memory``."""
+
+    @property
+    def root(self) -> str:
+        """Where it is, as people say it."""
+
+    def put_if_absent(self, path: str, data: bytes) -> None:
+        """Make ``data`` durable under ``path`` if nothing is there yet, all of it or nothing.
+
+        Raises: SlotTaken, StoreUnavailable, SetupError. After SlotTaken or StoreUnavailable it may have been stored.
+        """
+
+    def read(self, path: str) -> bytes | None:
+        """All bytes under ``path``; None when there is nothing. Raises: StoreUnavailable, SetupError."""
+
+    def stat(self, path: str) -> Entry | None:
+        """Size and age of one file, by name; None when there is nothing. Raises: StoreUnavailable, SetupError."""
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        """Every file below the folder ``prefix``, recursively, sorted by path. Raises: StoreUnavailable, SetupError."""
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        """Names of the folders directly below ``prefix``, sorted. Raises: StoreUnavailable, SetupError."""
+
+    def settle(self, files: Iterable[tuple[str, int]]) -> None:
+        """Make durable what another program wrote through ``uri``; files are (path, bytes).
+
+        Raises: StoreUnavailable when a file is gone or has another size, or cannot be made durable.
+        """
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove data files; absent ones are no error. Raises: PathError for anything in a run's log."""
+
+    def uri(self, path: str) -> str:
+        """What Spark opens for ``path``."""
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    """The segments of a logical path; the root ``/`` has none.
+
+    Raises: PathError for a relative path, an empty, ``.`` or ``..`` segment, or a control character.
+    """
+    if path == "/":
+        return ()
+    parts = tuple(path.split("/"))
+    if parts[0] or not all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts[1:]):
+        raise PathError("not a store path", got=path, expected="/segment/segment, none of them empty, '.' or '..'")
+    return parts[1:]
+
+
+def check_deletable(paths: Iterable[str]) -> tuple[str, ...]:
+    """``paths`` if none is a control file: a run's log is its history and outlives its data.
+
+    Raises: PathError.
+    """
+    checked = tuple(paths)
+    for path in checked:
+        if LOG_FOLDER in split_path(path):
+            raise PathError("control files are never deleted", got=path, next_step="delete data files only")
+    return checked

@@ -1,0 +1,73 @@
+"""The in-memory peer of the real stores: the same promises, for tests and dry runs. It ships."""
+
+import time
+from collections.abc import Iterable
+from threading import Lock
+
+from framework.errors import StoreUnavailable
+from framework.storage.base import Entry, SlotTaken, check_deletable, split_path
+
+
+class MemoryStore:
+    """A store in a dictionary; its life is the object's."""
+
+    kind = "memory"
+    root = "memory:/"
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[bytes, float]] = {}
+        self._lock = Lock()
+
+    def put_if_absent(self, path: str, data: bytes) -> None:
+        split_path(path)
+        with self._lock:
+            if path in self._files:
+                raise SlotTaken(path)
+            self._files[path] = (bytes(data), time.time())
+
+    def read(self, path: str) -> bytes | None:
+        split_path(path)
+        found = self._files.get(path)
+        return None if found is None else found[0]
+
+    def stat(self, path: str) -> Entry | None:
+        split_path(path)
+        found = self._files.get(path)
+        return None if found is None else Entry(path, len(found[0]), found[1])
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        below = _below(prefix)
+        with self._lock:
+            found = [(path, *kept) for path, kept in self._files.items() if path.startswith(below)]
+        return tuple(sorted(Entry(path, len(data), modified) for path, data, modified in found))
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        below = _below(prefix)
+        tails = (entry.path[len(below) :].split("/") for entry in self.list(prefix))
+        names = {tail[0] for tail in tails if len(tail) > 1}
+        return tuple(sorted(names))
+
+    def settle(self, files: Iterable[tuple[str, int]]) -> None:
+        for path, size in files:
+            found = self.stat(path)
+            if found is None or found.bytes != size:
+                raise StoreUnavailable(
+                    "a written file is gone or changed",
+                    where=path,
+                    got=None if found is None else f"{found.bytes} bytes",
+                    expected=f"{size} bytes",
+                )
+
+    def delete(self, paths: Iterable[str]) -> None:
+        for path in check_deletable(paths):
+            with self._lock:
+                self._files.pop(path, None)
+
+    def uri(self, path: str) -> str:
+        split_path(path)
+        return f"memory:{path}"
+
+
+def _below(prefix: str) -> str:
+    parts = split_path(prefix)
+    return "/" + "".join(f"{part}/" for part in parts)
