@@ -114,15 +114,23 @@ def dated_run(segment: str) -> datetime | None:
     return moment if segment_of_date(moment) == segment else None
 
 
+def made_at(segment: str) -> datetime | None:
+    """When the run of an ``at-`` segment was made, in UTC; None for any other segment."""
+    match = _AT.fullmatch(segment)
+    if match is None or not segment.isascii():
+        return None
+    try:
+        return datetime.strptime(match[1], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def check_run(segment: str) -> str:
     """``segment`` if ``run_segment`` can have made it.
 
     Raises: PathError.
     """
-    made = _AT.fullmatch(segment)
-    if dated_run(segment) is not None:
-        return segment
-    if made and segment.isascii() and _parses(made[1]):
+    if dated_run(segment) is not None or made_at(segment) is not None:
         return segment
     if segment.startswith(_KEY):
         decode(segment.removeprefix(_KEY))
@@ -218,14 +226,6 @@ def _stamp(moment: datetime, *, micros: bool) -> str:
     fraction = f".{at.microsecond:06d}" if micros or at.microsecond else ""
     # strftime does not pad years below 1000.
     return f"{at.year:04d}{at.month:02d}{at.day:02d}T{at.hour:02d}{at.minute:02d}{at.second:02d}{fraction}Z"
-
-
-def _parses(stamp: str) -> bool:
-    try:
-        datetime.strptime(stamp, "%Y%m%dT%H%M%S.%fZ")
-    except ValueError:
-        return False
-    return True
 
 
 def _team(name: str) -> str:

@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -26,7 +26,11 @@ _OLD: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UNSAFE: Final = frozenset("*?[]{}\\%#\n\r\t")
 
 _FULL: Final = (StoreUnavailable, "the store is full", "free space, or raise the quota, then run again")
-_ODD: Final = (SetupError, "the store holds a symbolic link or something else that is no plain file or folder", "remove it")
+_ODD: Final = (
+    SetupError,
+    "the store holds a symbolic link or something else that is no plain file or folder",
+    "remove it",
+)
 _DENIED: Final = (SetupError, "the store denies access", "give this user read and write permission on the root")
 _FACTS: Final[dict[int, tuple[type[TeamsparkError], str, str]]] = {
     errno.ENOSPC: _FULL,
@@ -90,9 +94,13 @@ class DirectoryStore:
 
     def read(self, path: str) -> bytes | None:
         *parents, name = split_path(path)
-        with _translated(path), suppress(FileNotFoundError), self._folder(parents) as folder:
-            with open(_open_plain(folder, name), "rb") as file:
-                return file.read()
+        with (
+            _translated(path),
+            suppress(FileNotFoundError),
+            self._folder(parents) as folder,
+            os.fdopen(_open_plain(folder, name), "rb") as file,
+        ):
+            return file.read()
         return None
 
     def stat(self, path: str) -> Entry | None:
@@ -107,9 +115,13 @@ class DirectoryStore:
         return ()
 
     def folders(self, prefix: str) -> tuple[str, ...]:
-        with _translated(prefix), suppress(FileNotFoundError), self._folder(split_path(prefix)) as folder:
-            with os.scandir(folder) as found:
-                return tuple(sorted(item.name for item in found if item.is_dir(follow_symlinks=False)))
+        with (
+            _translated(prefix),
+            suppress(FileNotFoundError),
+            self._folder(split_path(prefix)) as folder,
+            os.scandir(folder) as found,
+        ):
+            return tuple(sorted(item.name for item in found if item.is_dir(follow_symlinks=False)))
         return ()
 
     def settle(self, files: Iterable[tuple[str, int]]) -> None:
@@ -166,7 +178,7 @@ def _descriptor(number: int) -> Iterator[int]:
 
 
 def _write_synced(folder: int, name: str, data: bytes) -> None:
-    with closing(open(os.open(name, _NEW, 0o644, dir_fd=folder), "wb", buffering=0)) as file:
+    with os.fdopen(os.open(name, _NEW, 0o644, dir_fd=folder), "wb", buffering=0) as file:
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]

@@ -1,0 +1,127 @@
+"""What the protocol hands out: an attempt to write, a published attempt to read, and the listing of either's files."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from framework.errors import InputCorrupt
+from framework.identity import RunKey
+from framework.manifest import Claim, FileEntry, Manifest, OutputEntry, digest_of, parse_record
+from framework.storage.base import Store
+from framework.storage.paths import run_path
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claimed number: the right to write below ``directory``, which no other attempt ever has."""
+
+    key: RunKey
+    number: int
+    claim: Claim
+
+    @property
+    def token(self) -> str:
+        return self.claim.token
+
+    @property
+    def directory(self) -> str:
+        """``/team/dag/task/run/a0001-<8 hex of the token>``, a logical path."""
+        return attempt_directory(self.key, self.number, self.token)
+
+    def output_dir(self, name: str = "default") -> str:
+        return f"{self.directory}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published attempt: its manifest, and the sha256 that pins it."""
+
+    key: RunKey
+    number: int
+    manifest: Manifest
+    digest: str
+
+    @classmethod
+    def of(cls, manifest: Manifest, data: bytes) -> Self:
+        """``data``: the bytes that ``manifest`` was read from."""
+        return cls(manifest.key, manifest.attempt, manifest, digest_of(data))
+
+    @property
+    def directory(self) -> str:
+        return attempt_directory(self.key, self.number, self.manifest.token)
+
+    def output_dir(self, name: str = "default") -> str:
+        return f"{self.directory}/{name}"
+
+    def output(self, name: str = "default") -> OutputEntry:
+        """Raises: KeyError."""
+        return self.manifest.output(name)
+
+    def files(self, output: str = "default") -> tuple[FileEntry, ...]:
+        """The output's data files; ``path`` is relative to ``directory``. Raises: KeyError."""
+        return self.output(output).files
+
+    def paths(self, output: str = "default") -> tuple[str, ...]:
+        """The logical paths of the output's data files. Raises: KeyError."""
+        return tuple(f"{self.directory}/{file.path}" for file in self.files(output))
+
+
+def attempt_directory(key: RunKey, number: int, token: str) -> str:
+    """The logical path of an attempt's data. With the token in it a name is never used twice."""
+    return f"{run_path(key)}/a{number:04d}-{token[:8]}"
+
+
+def parse_published(data: bytes, key: RunKey, number: int) -> Published | None:
+    """The published attempt in the bytes of a publish slot of ``key``; None for a tombstone.
+
+    A manifest that names another run or number is refused: its files would be looked for elsewhere.
+
+    Raises: InputCorrupt.
+    """
+    where = f"{key} attempt {number}"
+    record = parse_record(data, where=where)
+    if record.kind == "tombstone":
+        return None
+    if record.kind == "manifest" and (record.key, record.attempt) == (key, number):
+        return Published.of(record, data)
+    got = f"manifest of {record.key} attempt {record.attempt}" if record.kind == "manifest" else record.kind
+    raise InputCorrupt("a publish slot holds a record that does not belong there", where=where, got=got)
+
+
+def list_attempt(store: Store, attempt: Attempt, output: str = "default") -> tuple[FileEntry, ...]:
+    """The data files an attempt has written for ``output``, without rows, sorted by path.
+
+    Names that begin with ``_`` or ``.`` are markers, checksums and leftovers of committers, never data.
+    A listing may lag: whoever publishes compares the rows in these files with the rows that were written.
+    """
+    folder = attempt.output_dir(output)
+    start = len(attempt.directory) + 1
+    return tuple(
+        FileEntry(path=entry.path[start:], bytes=entry.bytes)
+        for entry in store.list(folder)
+        if not any(part[0] in "_." for part in entry.path[len(folder) + 1 :].split("/"))
+    )
+
+
+def check_files(store: Store, published: Published, output: str = "default") -> None:
+    """That every file of a published output is there with the size its manifest says: one listing.
+
+    A file the listing lacks is looked up by name, because listings lag.
+
+    Raises: InputCorrupt naming the files; KeyError.
+    """
+    listed = {entry.path: entry.bytes for entry in store.list(published.output_dir(output))}
+    wrong = []
+    for file, path in zip(published.files(output), published.paths(output), strict=True):
+        size = listed.get(path)
+        if size is None:
+            found = store.stat(path)
+            size = None if found is None else found.bytes
+        if size != file.bytes:
+            wrong.append(f"{path}: {'gone' if size is None else f'{size} bytes'}, expected {file.bytes} bytes")
+    if wrong:
+        raise InputCorrupt(
+            "published files are not what their manifest says",
+            where=f"{published.key} attempt {published.number}",
+            details=wrong,
+            next_step="run the producer again: it publishes a new attempt",
+        )

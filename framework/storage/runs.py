@@ -1,0 +1,48 @@
+"""Which runs of a task are published, and the newest dated one: questions to a task's folder, answered by listings."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from framework.identity import RunKey, TaskKey
+from framework.storage.base import Store
+from framework.storage.paths import dated_run, made_at, task_path
+from framework.storage.publish import RunLog
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def runs_of(store: Store, task: TaskKey) -> tuple[str, ...]:
+    """Segments of the runs of ``task`` that have something published, oldest first; ``key-`` runs come before all.
+
+    A mapped run counts when its index 0 does. Raises: StoreUnavailable, PathError.
+    """
+    segments = store.folders(task_path(task))
+    return tuple(sorted((s for s in segments if is_published(store, task, s)), key=lambda s: (_moment(s), s)))
+
+
+def latest(store: Store, task: TaskKey, *, not_after: datetime, strictly: bool = False) -> str | None:
+    """The segment of the newest published *dated* run at or before ``not_after`` (aware), or None.
+
+    ``strictly``: before it, for a task that reads its own history. Runs without a date have no place in that order.
+
+    Raises: StoreUnavailable, PathError.
+    """
+    dated = [(date, s) for s in store.folders(task_path(task)) if (date := dated_run(s)) is not None]
+    for date, segment in sorted(dated, reverse=True):
+        in_time = date < not_after if strictly else date <= not_after
+        if in_time and is_published(store, task, segment):
+            return segment
+    return None
+
+
+def is_published(store: Store, task: TaskKey, segment: str) -> bool:
+    """Whether the run has a published attempt, as a plain task or at map index 0."""
+    if _moment(segment) == _NEVER and not segment.startswith("key-"):
+        return False  # no run's folder: tables have their place beside runs
+    plain = RunKey(task.team, task.dag_id, task.task_id, segment)
+    first = RunKey(task.team, task.dag_id, task.task_id, segment, 0)
+    return any(RunLog(store, key).newest() is not None for key in (plain, first))
+
+
+def _moment(segment: str) -> datetime:
+    return dated_run(segment) or made_at(segment) or _NEVER
