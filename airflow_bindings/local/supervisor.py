@@ -1,0 +1,215 @@
+"""Starts a local Airflow, waits until it is ready, and stops it leaving nothing behind.
+
+Not ``airflow standalone``: on SIGTERM that leaves its children running, and it starts no triggerer of a team.
+"""
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from airflow_bindings.local import processes
+from airflow_bindings.local.errors import AirflowUnavailable, StackFailed
+from airflow_bindings.local.rest import Client
+from airflow_bindings.local.secrets import Secrets, load_or_make
+from airflow_bindings.local.settings import HOST, AirflowStack, connections, environment
+from framework.errors import SetupError
+from framework.launch.local import LocalLauncher
+
+Say = Callable[[str], None]
+READY_S: Final = 180.0
+STOP_S: Final = 12.0
+POLL_S: Final = 0.3
+LOG_LINES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One process of the stack. ``health`` is its name in Airflow's health report, None when it has none."""
+
+    name: str
+    arguments: tuple[str, ...]
+    health: str | None
+    connections: bool = False
+
+
+def components(stack: AirflowStack) -> tuple[Component, ...]:
+    """What has to run, in the order of stopping: the API server last, for the others still talk to it."""
+    # Task logs are read from files; the log servers would need ports of their own.
+    triggerers = tuple(
+        Component(f"triggerer-{team}", ("triggerer", "--skip-serve-logs", "--team-name", team), "triggerer")
+        for team in stack.teams
+        if stack.triggerers
+    )
+    return (
+        Component("scheduler", ("scheduler", "--skip-serve-logs"), "scheduler"),
+        Component("dag-processor", ("dag-processor",), "dag_processor"),
+        *triggerers,
+        Component("api-server", ("api-server",), None, connections=True),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that is up."""
+
+    stack: AirflowStack
+    secrets: Secrets
+    parts: tuple[processes.Started, ...]
+
+    def client(self, user: str) -> Client:
+        """REST as ``user``: a team's name, or ``admin``."""
+        return Client(self.stack.url, user, self.secrets.passwords[user])
+
+    def check(self) -> None:
+        """Raises: StackFailed when a component has ended, with the end of its log."""
+        for part in self.parts:
+            code = part.process.poll()
+            if code is not None:
+                raise StackFailed(
+                    f"Airflow's {part.name} ended",
+                    got=f"exit code {code}",
+                    details=_tail(part.log),
+                    next_step=f"read {part.log}",
+                )
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(stack: AirflowStack, *, launches: Path | None = None, say: Say = print) -> Iterator[Running]:
+    """The stack, ready to be used; stopped when the block is left, however it is left.
+
+    ``launches`` is the state directory of runs that its tasks start detached; those still running are ended too.
+    Raises: SetupError when this home is in use; StackFailed when a component ends or is not ready in time.
+    """
+    stack.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _only_one(stack.home):
+        if found := processes.end_leftovers(_memory(stack)):
+            say(f"ended {found} component(s) that an earlier run had to leave")
+        live = _start(stack, load_or_make(stack.home, stack.users), say)
+        try:
+            _wait_ready(live, say)
+            yield live
+        finally:
+            say("stopping Airflow")
+            _stop(live, launches)
+
+
+def _memory(stack: AirflowStack) -> Path:
+    return stack.home / "processes.json"
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(
+                "this Airflow is already running",
+                where=str(home),
+                next_step="stop the other one first, or use another directory",
+            ) from None
+        yield
+
+
+def _start(stack: AirflowStack, secrets: Secrets, say: Say) -> Running:
+    variables = environment(stack, secrets, os.environ)
+    _prepare(stack, variables, say)
+    parts: list[processes.Started] = []
+    try:
+        for component in components(stack):
+            extra = connections(stack) if component.connections else {}
+            command = [sys.executable, "-m", "airflow", *component.arguments]
+            log = _logs(stack) / f"{component.name}.log"
+            parts.append(processes.start(component.name, command, {**variables, **extra}, log))
+            processes.remember(_memory(stack), parts)
+    except BaseException:
+        processes.stop(parts, STOP_S)
+        raise
+    return Running(stack, secrets, tuple(parts))
+
+
+def _prepare(stack: AirflowStack, variables: dict[str, str], say: Say) -> None:
+    say("preparing Airflow's database")
+    log = _logs(stack) / "prepare.log"
+    command = [sys.executable, "-m", "airflow_bindings.local.prepare"]
+    part = processes.start("prepare", command, variables, log)
+    try:
+        code = part.process.wait(READY_S)
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        processes.end_session(part.session)
+        part.process.wait()
+    if code != 0:
+        raise StackFailed(
+            "Airflow's database could not be prepared", got=code, details=_tail(log), next_step=f"read {log}"
+        )
+
+
+def _logs(stack: AirflowStack) -> Path:
+    return stack.home / "processes"
+
+
+def _tail(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+
+
+def _wait_ready(live: Running, say: Say) -> None:
+    wanted = {part.health for part in components(live.stack) if part.health}
+    since, deadline = datetime.now(UTC), time.monotonic() + READY_S
+    say("starting Airflow")
+    while missing := wanted - _healthy(live, since):
+        live.check()
+        if time.monotonic() > deadline:
+            raise StackFailed(
+                "Airflow is not ready",
+                got=f"no sign of life from {', '.join(sorted(missing))}",
+                expected=f"within {READY_S:.0f} s",
+                next_step=f"read the logs in {_logs(live.stack)}",
+            )
+        time.sleep(POLL_S)
+    say(f"Airflow is ready: {live.stack.url}")
+
+
+def _healthy(live: Running, since: datetime) -> set[str]:
+    """Components with a heartbeat after ``since``: the report calls one that died 30 s ago healthy."""
+    try:
+        report = live.client("admin").health()
+    except AirflowUnavailable:
+        return set()
+    beats = {name: entry.get(f"latest_{name}_heartbeat") for name, entry in report.items() if entry}
+    return {name for name, beat in beats.items() if beat and datetime.fromisoformat(beat) > since}
+
+
+def _stop(live: Running, launches: Path | None) -> None:
+    *others, api = live.parts
+    processes.stop(others, STOP_S)
+    processes.stop([api], STOP_S)
+    _memory(live.stack).unlink(missing_ok=True)
+    if launches is not None:
+        end_launches(launches)
+
+
+def end_launches(state: Path) -> None:
+    """End every run that a launcher with this state directory started and that still runs."""
+    launcher = LocalLauncher(state)
+    homes = sorted((state / "runs").glob("*")) if (state / "runs").is_dir() else []
+    for home in homes:
+        if not home.name.startswith("."):
+            launcher.kill(home.name)
