@@ -1,0 +1,285 @@
+"""The Spark session of one process: started from the class-data archive, with the platform's settings applied last.
+
+This module (with ``archive`` and ``training``) is the only one that touches the JVM's gateway; everything else in
+this room keeps to the API that classic Spark and Spark Connect share.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+import pyspark
+from py4j.java_gateway import JavaGateway
+from py4j.protocol import Py4JError
+from pyspark import SparkConf
+from pyspark.core.context import SparkContext
+from pyspark.errors import PySparkException
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from framework.errors import SetupError, clip
+from framework.java import Java, find_java
+from framework.spark.archive import Notice, archive_options, ensure_archive, fingerprint, is_mapped, report_ignored
+from framework.spark.settings import (
+    SessionSettings,
+    Setting,
+    effective_settings,
+    is_local,
+    submit_arguments,
+    submit_conf,
+)
+
+_LOG: Final = logging.getLogger("framework.spark")
+_SHORT_JOB: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+_POLL_S: Final = 0.2
+_EXIT_TIMEOUT_S: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """Running stages, and the tasks of the stages seen so far: done and all."""
+
+    active: int
+    completed: int
+    total: int
+
+
+Progress: TypeAlias = Callable[[StageProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A JVM that is about to be started: every setting, what its environment changes, where its output goes."""
+
+    settings: tuple[Setting, ...]
+    environ: Mapping[str, str | None]
+    log: Path | None = None
+    archive: Path | None = None
+    exit_timeout_s: float = _EXIT_TIMEOUT_S
+    notice: Notice = field(default=_LOG.warning)
+
+
+def spark_home() -> Path:
+    """The Spark that belongs to the installed pyspark; a foreign ``SPARK_HOME`` would be another version."""
+    return Path(pyspark.__file__).parent
+
+
+@contextmanager
+def open_session(
+    settings: SessionSettings, progress: Progress | None = None, *, notice: Notice = _LOG.warning
+) -> Iterator[SparkSession]:
+    """A session for the length of the block; afterwards its JVM is gone and the environment is as before.
+
+    One at a time per process. Inside a driver that ``spark-submit`` started, its JVM is used and left running.
+    ``progress`` is called from a thread of its own, about five times a second while stages run. ``notice`` hears what
+    a person should know: that the archive is being built, or was ignored.
+
+    Raises: SetupError when there is no fitting Java, a session is already open, or the JVM does not start.
+    """
+    with running(prepare(settings, os.environ, notice=notice), progress) as session:
+        yield session
+
+
+def prepare(settings: SessionSettings, environ: Mapping[str, str], *, notice: Notice = _LOG.warning) -> Launch:
+    """Everything decided before the JVM starts; builds the class-data archive where there is none.
+
+    Raises: SetupError, ConfigError.
+    """
+    submitted = submit_conf(environ, spark_home())
+    known = {s.key: s.value for s in effective_settings(settings, submit=submitted)}
+    if "PYSPARK_GATEWAY_PORT" in environ:
+        return Launch(effective_settings(settings, submit=submitted), {}, notice=notice)
+    java = find_java(environ)
+    archive = _archive(settings, java, known, notice)
+    options = (*(archive_options(archive) if archive else ()), *(_SHORT_JOB if settings.short_job else ()))
+    return Launch(
+        effective_settings(settings, submit=submitted, java_options=options),
+        _environment(java, environ, known["spark.master"]),
+        log=settings.log,
+        archive=archive,
+        notice=notice,
+    )
+
+
+def _archive(settings: SessionSettings, java: Java, conf: Mapping[str, str], notice: Notice) -> Path | None:
+    if settings.archive_dir is None:
+        return None
+    class_path = conf.get("spark.driver.extraClassPath", "")
+    wanted = fingerprint(java, spark_home(), class_path=class_path, heap=conf.get("spark.driver.memory", ""))
+    return ensure_archive(settings.archive_dir, wanted, class_path=class_path, notice=notice)
+
+
+def _environment(java: Java, environ: Mapping[str, str], master: str) -> dict[str, str | None]:
+    """What the child JVM's environment has besides ours."""
+    changes: dict[str, str | None] = {
+        "JAVA_HOME": str(java.home),
+        "SPARK_HOME": str(spark_home()),
+        "PYSPARK_SUBMIT_ARGS": submit_arguments(environ).command_line(),
+        "SPARK_LAUNCHER_OPTS": " ".join(_SHORT_JOB),
+        # Classic Spark, whatever a notebook left behind.
+        "SPARK_REMOTE": None,
+        "SPARK_CONNECT_MODE_ENABLED": None,
+    }
+    if is_local(master):
+        changes |= {
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_HOSTNAME": "localhost",
+            # Python workers of UDFs: this interpreter, and all that it can import.
+            "PYSPARK_PYTHON": environ.get("PYSPARK_PYTHON", sys.executable),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+    return changes
+
+
+@contextmanager
+def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkSession]:
+    """The session of ``launch``, which ends with its JVM. Raises: SetupError."""
+    if SparkContext._active_spark_context is not None:  # noqa: SLF001 pyspark has no public question for this
+        raise SetupError(
+            "a Spark session is already open in this process",
+            next_step="use that one, or close it first: a process has one JVM",
+        )
+    with ExitStack() as undo:
+        gateway = _gateway(launch, undo)
+        undo.callback(_end, gateway, launch.exit_timeout_s)
+        undo.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)) if _in_main_thread() else None
+        session = _session(launch, gateway)
+        undo.callback(session.stop)
+        if progress is not None:
+            undo.enter_context(_watched(session.sparkContext, progress))
+        yield session
+
+
+def _gateway(launch: Launch, undo: ExitStack) -> JavaGateway:
+    streams: dict[str, IO[bytes]] = {}
+    if launch.log is not None:
+        launch.log.parent.mkdir(parents=True, exist_ok=True)
+        output = undo.enter_context(launch.log.open("ab"))
+        streams = {"stdout": output, "stderr": output}
+    conf = SparkConf(loadDefaults=False)
+    conf.setAll([(setting.key, setting.value) for setting in launch.settings])
+    warm = threading.Thread(target=_import_early, name="teamspark-imports")
+    warm.start()
+    try:
+        with _environ(launch.environ):
+            gateway = launch_gateway(conf, streams)
+    except (PySparkException, OSError) as error:
+        raise _no_jvm(launch, error) from error
+    finally:
+        warm.join()
+    _check_archive(launch, gateway)
+    return gateway
+
+
+def _session(launch: Launch, gateway: JavaGateway) -> SparkSession:
+    conf = SparkConf(loadDefaults=False)
+    conf.setAll([(setting.key, setting.value) for setting in launch.settings])
+    try:
+        with _environ(launch.environ):
+            context = SparkContext(conf=conf, gateway=gateway)
+    except (PySparkException, Py4JError) as error:
+        raise _no_jvm(launch, error) from error
+    return SparkSession(context)
+
+
+def _no_jvm(launch: Launch, error: Exception) -> SetupError:
+    conf = {setting.key: setting.shown for setting in launch.settings}
+    return SetupError(
+        "Spark did not start",
+        where=launch.log,
+        got=clip(str(error).strip().splitlines()[0] if str(error).strip() else repr(error)),
+        details=[f"{key} = {conf[key]}" for key in ("spark.master", "spark.driver.memory") if key in conf],
+        next_step="read what the JVM printed; teamspark doctor checks Java and memory",
+    )
+
+
+def _import_early() -> None:
+    """py4j's converters import this (and pandas, where there is one) at the first call: 0.3 s that the JVM's start hides."""
+    with warnings.catch_warnings():
+        # pyspark 4.2 warns about every pandas 3; nothing here uses pandas through it.
+        warnings.filterwarnings("ignore", category=FutureWarning, message="PySpark does not yet fully support pandas")
+        import pyspark.testing.utils  # noqa: F401
+
+
+def _check_archive(launch: Launch, gateway: Any) -> None:
+    process: subprocess.Popen[bytes] | None = gateway.proc
+    if launch.archive is not None and process is not None and is_mapped(process.pid, launch.archive) is False:
+        report_ignored(launch.archive, notice=launch.notice)
+
+
+def _end(gateway: Any, timeout_s: float) -> None:
+    """Stop the JVM that we started: closing its standard input ends it, and here we wait until it has."""
+    process: subprocess.Popen[bytes] | None = gateway.proc
+    if process is None:
+        return
+    gateway.shutdown()
+    SparkContext._gateway = None  # noqa: SLF001 else the next session would talk to a dead JVM
+    SparkContext._jvm = None  # noqa: SLF001 as above
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _environ(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """``os.environ`` with ``changes`` while pyspark copies it for the child: it has no other way to be told."""
+    before = {name: os.environ.get(name) for name in changes}
+    _apply(changes)
+    try:
+        yield
+    finally:
+        _apply(before)
+
+
+def _apply(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def _watched(context: SparkContext, progress: Progress) -> Iterator[None]:
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(context, progress, done), name="teamspark-progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join(timeout=5)
+
+
+def _watch(context: SparkContext, progress: Progress, done: threading.Event) -> None:
+    tracker = context.statusTracker()
+    seen: dict[int, tuple[int, int]] = {}
+    told: StageProgress | None = None
+    while not done.wait(_POLL_S):
+        try:
+            active = tracker.getActiveStageIds()
+            infos = {stage: tracker.getStageInfo(stage) for stage in {*active, *(s for s, n in seen.items() if n[0] < n[1])}}
+        except (Py4JError, OSError):
+            return  # the JVM is going away: there is nothing left to watch
+        seen |= {stage: (info.numCompletedTasks, info.numTasks) for stage, info in infos.items() if info is not None}
+        now = StageProgress(len(active), sum(n[0] for n in seen.values()), sum(n[1] for n in seen.values()))
+        if now != told and seen:
+            told = now
+            progress(now)

@@ -1,0 +1,215 @@
+"""What a Spark session is asked for, and what it will get: every setting, and who set it. Pure: no JVM, no pyspark.
+
+Later layers win, so that no author, team or ``spark-submit`` line changes what the platform relies on:
+
+    platform defaults < spark-submit (its defaults file, its arguments) < team < author < platform
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from framework.errors import ConfigError
+
+Layer: TypeAlias = Literal["platform", "team", "author", "spark-submit"]
+
+DEFAULT_MASTER: Final = "local[2]"
+JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+
+_DEFAULTS: Final[Mapping[str, str]] = {
+    "spark.ui.enabled": "false",  # a port and 0.6 s per start; the event log tells the same afterwards
+    "spark.ui.showConsoleProgress": "false",  # progress is the caller's, as a callback
+    "spark.log.level": "WARN",
+}
+# Reasons are in README.md: each line is one way to write or read something other than what was meant.
+_FORCED: Final[Mapping[str, str]] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.mergeSchema": "false",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.hadoop.parquet.page.write-checksum.enabled": "true",
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "true",
+}
+# A laptop's driver is reachable from this machine only.
+_FORCED_LOCAL: Final[Mapping[str, str]] = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+# spark-submit's own flags, and the setting each one is another spelling of.
+_FLAGS: Final[Mapping[str, str]] = {
+    "--master": "spark.master",
+    "--deploy-mode": "spark.submit.deployMode",
+    "--name": "spark.app.name",
+    "--driver-memory": "spark.driver.memory",
+    "--driver-cores": "spark.driver.cores",
+    "--driver-java-options": JAVA_OPTIONS,
+    "--driver-class-path": "spark.driver.extraClassPath",
+    "--driver-library-path": "spark.driver.extraLibraryPath",
+    "--executor-memory": "spark.executor.memory",
+    "--executor-cores": "spark.executor.cores",
+    "--num-executors": "spark.executor.instances",
+    "--total-executor-cores": "spark.cores.max",
+    "--jars": "spark.jars",
+    "--packages": "spark.jars.packages",
+    "--exclude-packages": "spark.jars.excludes",
+    "--repositories": "spark.jars.repositories",
+    "--files": "spark.files",
+    "--archives": "spark.archives",
+    "--py-files": "spark.submit.pyFiles",
+    "--queue": "spark.yarn.queue",
+    "--principal": "spark.kerberos.principal",
+    "--keytab": "spark.kerberos.keytab",
+}
+_SHELL: Final = "pyspark-shell"
+_SECRET: Final = re.compile(r"(?i)secret|password|passwd|token|credential|access\W?key|url\.user")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What a caller asks for.
+
+    ``master`` None means: what ``spark-submit``'s arguments say, else ``local[2]``. ``conf`` is the author's,
+    ``team_conf`` the team's. ``archive_dir`` is where the class-data archive lives; None starts without one.
+    ``short_job`` trades top speed for a quick start (C1 compiler, serial collector): tests and jobs of seconds.
+    ``log`` receives what the JVM prints; None leaves it on this process's own stdout and stderr.
+    """
+
+    app_name: str
+    master: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
+    team_conf: Mapping[str, str] = field(default_factory=dict)
+    archive_dir: Path | None = None
+    short_job: bool = False
+    log: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One effective setting. ``over`` holds what other layers said, nearest first."""
+
+    key: str
+    value: str
+    set_by: Layer
+    over: tuple[tuple[Layer, str], ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The value, or ``***`` where the key's name says that it is a secret."""
+        return "***" if _SECRET.search(self.key) else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitArguments:
+    """``PYSPARK_SUBMIT_ARGS`` taken apart: settings, and the flags that are none."""
+
+    conf: Mapping[str, str]
+    rest: tuple[str, ...]
+
+    def command_line(self) -> str:
+        """What is left for ``spark-submit`` once the settings are merged with the others."""
+        return shlex.join([*self.rest, _SHELL])
+
+
+def effective_settings(
+    settings: SessionSettings, *, submit: Mapping[str, str] | None = None, java_options: Sequence[str] = ()
+) -> tuple[Setting, ...]:
+    """Every setting that the session will be started with, sorted by key, and who set it.
+
+    ``submit`` is what ``submit_conf`` found; ``java_options`` are the platform's own, which are added to those of
+    the other layers rather than put in their place.
+    """
+    submitted = dict(submit or {})
+    master = settings.master or submitted.get("spark.master", DEFAULT_MASTER)
+    last = {**_FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
+    last |= {"spark.app.name": settings.app_name, "spark.master": master}
+    layers: tuple[tuple[Layer, Mapping[str, str]], ...] = (
+        ("platform", _DEFAULTS),
+        ("spark-submit", submitted),
+        ("team", settings.team_conf),
+        ("author", settings.conf),
+        ("platform", last),
+    )
+    keys = sorted({key for _, conf in layers for key in conf} | ({JAVA_OPTIONS} if java_options else set()))
+    return tuple(_setting(key, layers, java_options) for key in keys)
+
+
+def _setting(key: str, layers: Sequence[tuple[Layer, Mapping[str, str]]], java_options: Sequence[str]) -> Setting:
+    said = [(layer, conf[key]) for layer, conf in reversed(layers) if key in conf]
+    if key == JAVA_OPTIONS and java_options:
+        others = said[0][1] if said else ""
+        return Setting(key, " ".join([*([others] if others else []), *java_options]), "platform", tuple(said))
+    (layer, value), *over = said
+    return Setting(key, value, layer, tuple(over))
+
+
+def is_local(master: str) -> bool:
+    return master.startswith("local")
+
+
+def submit_conf(environ: Mapping[str, str], spark_home: Path) -> dict[str, str]:
+    """What ``spark-submit`` itself would bring: its defaults file, then ``PYSPARK_SUBMIT_ARGS``.
+
+    Raises: ConfigError for arguments that cannot be read.
+    """
+    folder = Path(environ.get("SPARK_CONF_DIR") or spark_home / "conf")
+    return {**_properties(folder / "spark-defaults.conf"), **submit_arguments(environ).conf}
+
+
+def submit_arguments(environ: Mapping[str, str]) -> SubmitArguments:
+    """``PYSPARK_SUBMIT_ARGS`` of ``environ``. Raises: ConfigError, naming the argument."""
+    text = environ.get("PYSPARK_SUBMIT_ARGS", "")
+    try:
+        words = iter(shlex.split(text))
+    except ValueError as error:
+        raise _unreadable(text, f"quotes do not match: {error}") from error
+    conf: dict[str, str] = {}
+    rest: list[str] = []
+    for word in words:
+        conf.update(_argument(word, words, rest, text))
+    return SubmitArguments(conf, tuple(rest))
+
+
+def _argument(word: str, following: Iterator[str], rest: list[str], text: str) -> Mapping[str, str]:
+    """The settings that one argument means; what is no setting is added to ``rest``."""
+    flag, glued, value = word.partition("=") if word.startswith("--") else (word, "", "")
+    takes_value = flag in _FLAGS or flag in ("--conf", "-c", "--properties-file")
+    if not takes_value:
+        rest += [word] if word != _SHELL else []
+        return {}
+    value = value if glued else next(following, "")
+    if not value:
+        raise _unreadable(text, f"{flag} lacks its value")
+    if flag == "--properties-file":
+        return _properties(Path(value))
+    if flag in _FLAGS:
+        return {_FLAGS[flag]: value}
+    key, given, setting = value.partition("=")
+    if not given:
+        raise _unreadable(text, f"{flag} {value} is not KEY=VALUE")
+    return {key.strip(): setting}
+
+
+def _unreadable(text: str, why: str) -> ConfigError:
+    return ConfigError(
+        "PYSPARK_SUBMIT_ARGS cannot be read",
+        got=text,
+        expected="spark-submit's arguments, for example: --conf spark.driver.memory=2g pyspark-shell",
+        details=[why],
+        next_step="mend the variable, or unset it",
+    )
+
+
+def _properties(path: Path) -> dict[str, str]:
+    """A Spark properties file: ``key value`` or ``key=value`` a line; an absent file is an empty one."""
+    if not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (re.split(r"\s*[=\s]\s*", line, maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return {pair[0]: pair[1] if len(pair) > 1 else "" for pair in pairs}
