@@ -104,13 +104,17 @@ class SourceFile(_Part):
 
 
 class InputEntry(_Part):
-    """What one port was fed with: published runs, or a frozen listing of a source and its digest."""
+    """What one port was fed with: published runs, or a frozen listing of a source and its digest.
+
+    ``rows``: how many were read from the source; None for runs, whose reads say it, and where nobody counted.
+    """
 
     port: str
     kind: Literal["run", "source"]
     reads: tuple[ReadEntry, ...] = ()
     files: tuple[SourceFile, ...] = ()
     digest: str | None = None
+    rows: Count | None = None
 
 
 class Manifest(_Record):
@@ -162,7 +166,9 @@ _ANY: Final[TypeAdapter[Record]] = TypeAdapter(Annotated[Record, Field(discrimin
 def record_bytes(record: Record) -> bytes:
     """Canonical JSON: sorted keys, no spaces, UTF-8, one final newline. Equal records have equal bytes."""
     plain = record.model_dump(mode="json")
-    return (json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (
+        json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
+    ).encode()
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

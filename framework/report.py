@@ -29,7 +29,7 @@ def result_of(published: Published, account: Account) -> RunResult:
         path=run_path(published.key),
         digest=published.digest,
         outputs=outputs,
-        rows_read=sum(read.rows for entry in manifest.inputs for read in entry.reads),
+        rows_read=sum((entry.rows or 0) + sum(read.rows for read in entry.reads) for entry in manifest.inputs),
         seconds={name: round(s, 3) for name, s in account.seconds.items()},
         warnings=account.warnings,
     )
