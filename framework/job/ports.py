@@ -51,7 +51,7 @@ class Output:
     keep: str | None = None
 
     def __post_init__(self) -> None:
-        if self.keep is not None and not (isinstance(self.keep, str) and _KEEP.fullmatch(self.keep)):
+        if self.keep is not None and not _KEEP.fullmatch(str(self.keep)):
             raise DefinitionError(
                 "Output(keep=) is no duration", got=self.keep, expected="days or weeks, for example P30D or P4W"
             )
@@ -64,7 +64,7 @@ class Source:
     name: str
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.name, str) and _SOURCE.fullmatch(self.name)):
+        if not _SOURCE.fullmatch(str(self.name)):
             raise DefinitionError(
                 "Source(...) has no legal name",
                 got=self.name,

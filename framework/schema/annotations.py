@@ -21,7 +21,7 @@ def defining_names(module: str) -> dict[str, Any]:
     Call it from ``__init_subclass__`` only: the nearest frame of ``module`` on the stack is the one with the class
     statement.
     """
-    frame = sys._getframe(1)  # noqa: SLF001  there is no public way to the defining frame; pydantic does the same
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001  there is no public way to the defining frame; pydantic does the same
     while frame is not None and frame.f_globals.get("__name__") != module:
         frame = frame.f_back
     if frame is None or frame.f_locals is frame.f_globals:

@@ -60,9 +60,9 @@ def _source_name(info: FieldInfo) -> str | None:
 def _default(info: FieldInfo, shape: Shape) -> Any:
     if info.default_factory is not None:
         raise DefinitionError("default_factory: a default is one value, which older data is filled with")
-    adapter = TypeAdapter(Annotated[info.annotation, Field(), *info.metadata])
+    annotation: Any = Annotated[info.annotation, Field(), *info.metadata]
     try:
-        value = adapter.validate_python(info.default, strict=True)
+        value = TypeAdapter[Any](annotation).validate_python(info.default, strict=True)
     except ValidationError as error:
         told = error.errors()[0]["msg"]
         raise DefinitionError(f"the default {clip(repr(info.default), 80)} does not fit: {told}") from error

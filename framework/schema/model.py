@@ -11,7 +11,8 @@ again at its first use.
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
@@ -24,7 +25,8 @@ from framework.schema.shapes import Shape
 from framework.schema.spec import Check, Column, SchemaSpec, SparkType
 from framework.schema.types import LONG, Policed
 
-Rules = Mapping[str, str | Policed]
+Rules: TypeAlias = Mapping[str, str | Policed]
+Described: TypeAlias = tuple[tuple[Column, Shape], ...]
 _RULE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEYLESS: Final = frozenset({"float", "array", "map", "struct"})
 
@@ -58,6 +60,17 @@ class _Names:
         return f"{self._owner.__name__}.c({', '.join(self)})"
 
 
+@dataclass(slots=True)
+class Declared:
+    """What a class statement said besides its fields. ``columns`` are filled in once the annotations are resolved."""
+
+    key: tuple[str, ...] = ()
+    rules: Rules = field(default_factory=dict)
+    names: Mapping[str, Any] = field(default_factory=dict)
+    mistakes: tuple[str, ...] = ()
+    columns: Described | None = None
+
+
 class Schema(BaseModel):
     """The rows of a dataset. ``key``: columns whose values no two rows share. ``rules``: SQL conditions over a row.
 
@@ -76,27 +89,25 @@ class Schema(BaseModel):
     )
 
     c: ClassVar[ColumnNames] = ColumnNames()
-    _key: ClassVar[tuple[str, ...]] = ()
-    _rules: ClassVar[Rules] = {}
-    _names: ClassVar[Mapping[str, Any]] = {}
-    _mistakes: ClassVar[tuple[str, ...]] = ()
-    _columns: ClassVar[tuple[tuple[Column, Shape], ...] | None] = None
+    __declared__: ClassVar[Declared] = Declared()
 
     def __init_subclass__(
         cls, *, key: tuple[str, ...] | None = None, rules: Rules | None = None, **config: Any
     ) -> None:
         super().__init_subclass__(**config)
-        cls._key = cls._key if key is None else key
-        cls._rules = cls._rules if rules is None else {**cls._rules, **rules}
-        cls._names = defining_names(cls.__module__)
-        cls._columns = None
-        cls._mistakes = tuple(_take_bad_names(cls))
+        inherited = cls.__declared__
+        cls.__declared__ = Declared(
+            key=inherited.key if key is None else key,
+            rules={**inherited.rules, **(rules or {})},
+            names=defining_names(cls.__module__),
+            mistakes=tuple(_take_bad_names(cls)),
+        )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
         super().__pydantic_init_subclass__()
         complete = cls.__pydantic_fields_complete__
-        mistakes = [*cls._mistakes, *_class_mistakes(cls), *(_describe(cls, ()) if complete else ())]
+        mistakes = [*cls.__declared__.mistakes, *_class_mistakes(cls), *(_describe(cls, ()) if complete else ())]
         if mistakes:
             raise _refusal(cls, mistakes)
 
@@ -113,37 +124,38 @@ def schema_spec(schema: type[Schema]) -> SchemaSpec:
     Raises: DefinitionError when its annotations cannot be resolved, or mean nothing to Spark.
     """
     columns = _described(schema, ())
-    rules = tuple(_rule(name, rule) for name, rule in schema._rules.items())
-    return SchemaSpec(schema.__name__, tuple(column for column, _ in columns), schema._key, rules, _doc(schema))
+    declared = schema.__declared__
+    rules = tuple(_rule(name, rule) for name, rule in declared.rules.items())
+    return SchemaSpec(schema.__name__, tuple(column for column, _ in columns), declared.key, rules, _doc(schema))
 
 
-def _described(schema: type[Schema], outer: tuple[type, ...]) -> tuple[tuple[Column, Shape], ...]:
-    if schema._columns is None:
+def _described(schema: type[Schema], outer: tuple[type, ...]) -> Described:
+    if schema.__declared__.columns is None:
         if not schema.__pydantic_fields_complete__:
             _complete(schema)
         mistakes = _describe(schema, outer)
         if mistakes:
             raise _refusal(schema, mistakes)
-    assert schema._columns is not None
-    return schema._columns
+    assert schema.__declared__.columns is not None
+    return schema.__declared__.columns
 
 
 def _complete(schema: type[Schema]) -> None:
     """Resolve what was not there at the class statement. Raises: DefinitionError naming each missing name."""
-    schema.model_rebuild(raise_errors=False, _types_namespace=dict(schema._names))
+    schema.model_rebuild(raise_errors=False, _types_namespace=dict(schema.__declared__.names))
     if schema.__pydantic_fields_complete__:
         return
     mistakes = []
     for name, annotation in _own_annotations(schema).items():
         try:
-            resolve(annotation, module=schema.__module__, names=schema._names)
+            resolve(annotation, module=schema.__module__, names=schema.__declared__.names)
         except DefinitionError as error:
             mistakes.append(f"{name}: {error.what}")
     raise _refusal(schema, mistakes or ["an annotation cannot be resolved"])
 
 
 def _describe(schema: type[Schema], outer: tuple[type, ...]) -> list[str]:
-    """Fill ``schema._columns``, or tell the mistakes."""
+    """Fill ``schema.__declared__.columns``, or tell the mistakes."""
 
     def struct_of(inner: type[BaseModel]) -> tuple[SparkType, tuple[tuple[str, Shape], ...]]:
         return _struct(inner, (*outer, schema))
@@ -155,9 +167,11 @@ def _describe(schema: type[Schema], outer: tuple[type, ...]) -> list[str]:
         except DefinitionError as error:
             mistakes.append(f"{name}: {error.what}")
     mistakes += twins(schema.model_fields)
-    mistakes += _key_mistakes(schema._key, schema.model_fields, {column.name: column for column, _ in columns})
+    mistakes += _key_mistakes(
+        schema.__declared__.key, schema.model_fields, {column.name: column for column, _ in columns}
+    )
     if not mistakes:
-        schema._columns = tuple(columns)
+        schema.__declared__.columns = tuple(columns)
     return mistakes
 
 
@@ -166,7 +180,7 @@ def _struct(inner: type[BaseModel], outer: tuple[type, ...]) -> tuple[SparkType,
         raise DefinitionError(f"{inner.__name__} is a pydantic model; make it a Schema")
     if inner in outer:
         raise DefinitionError(f"{inner.__name__} holds itself; Spark has no such type")
-    if inner._key or inner._rules:
+    if inner.__declared__.key or inner.__declared__.rules:
         raise DefinitionError(f"{inner.__name__} has key= or rules=, which hold for rows, not inside a column")
     columns = _described(inner, outer)
     if any(column.source_name != column.name for column, _ in columns):
@@ -187,7 +201,7 @@ def _class_mistakes(schema: type[Schema]) -> Iterator[str]:
     if schema.model_config != Schema.model_config:
         changed = {k for k, v in schema.model_config.items() if Schema.model_config.get(k) != v}
         yield f"model_config: {', '.join(sorted(changed))} cannot be set; a Schema has one configuration"
-    yield from _rule_mistakes(schema._rules)
+    yield from _rule_mistakes(schema.__declared__.rules)
 
 
 def _rule_mistakes(rules: Rules) -> Iterator[str]:
@@ -218,7 +232,7 @@ def _key_mistakes(key: object, names: Collection[str], columns: Mapping[str, Col
 
 def _take_bad_names(schema: type[Schema]) -> Iterator[str]:
     """Tell the names that no column can have, and take them out, so that pydantic goes on to the next mistake."""
-    own = schema.__dict__.get("__annotations__", {})
+    own = schema.__annotations__
     for name in [name for name in own if not name.startswith("_") and "ClassVar" not in str(own[name])]:
         if hasattr(Schema, name):
             del own[name]
@@ -226,15 +240,15 @@ def _take_bad_names(schema: type[Schema]) -> Iterator[str]:
 
 
 def _by_alias(name: str) -> str:
-    field = f"{name.strip('_') or 'column'}_"
-    return f'write {field}: Annotated[..., Field(alias="{name}")]'
+    other = f"{name.strip('_') or 'column'}_"
+    return f'write {other}: Annotated[..., Field(alias="{name}")]'
 
 
 def _own_annotations(schema: type[Schema]) -> dict[str, Any]:
     classes = [base for base in reversed(schema.__mro__) if issubclass(base, Schema) and base is not Schema]
     found: dict[str, Any] = {}
     for base in classes:
-        found |= base.__dict__.get("__annotations__", {})
+        found |= base.__annotations__
     return found
 
 

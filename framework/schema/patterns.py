@@ -21,6 +21,10 @@ _ASCII: Final = {
     "s": r"[ \t\n\r]", "S": r"[^ \t\n\r]",
 }  # fmt: skip
 
+# What is written, and whether a quantifier may follow. Java's $ also matches before a final line break, its dot leaves
+# out more line breaks than \n.
+_REWRITTEN: Final = {"^": ("^", False), "$": (r"\z", False), ".": (r"[^\n]", True)}
+
 
 @dataclass(slots=True)
 class _Reader:
@@ -80,17 +84,10 @@ def _atom(reader: _Reader) -> tuple[str, bool, bool]:
             return _klass(reader), True, False
         case "\\":
             return _escape(reader)
-        case "^":
-            return "^", False, False
-        case "$":
-            # Java's $ also matches before a final line break; \z is the very end in both.
-            return r"\z", False, False
-        case ".":
-            # Java's dot leaves out more line breaks than \n.
-            return r"[^\n]", True, False
         case "*" | "+" | "?" | "{" | "}" | "]":
             raise DefinitionError(_message(reader, rf"{char} stands where nothing can be repeated; write \{char}"))
-    return char, True, False
+    written, repeatable = _REWRITTEN.get(char, (char, True))
+    return written, repeatable, False
 
 
 def _group(reader: _Reader) -> tuple[str, bool, bool]:

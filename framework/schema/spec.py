@@ -6,7 +6,7 @@ dataset: ``dep_delay.ge`` here is ``default.dep_delay.ge`` in a report about the
 
 import base64
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -168,28 +168,31 @@ def struct_field(column: Column) -> dict[str, Any]:
     return {"name": column.name, "type": column.type, "nullable": column.nullable, "metadata": comment}
 
 
+# Values that JSON has no word for: tag, Python type, and the way to text and back. datetime is a date, so it is first.
+_TAGS: Final[tuple[tuple[str, type, Callable[[Any], str], Callable[[str], Any]], ...]] = (
+    ("$decimal", Decimal, str, Decimal),
+    ("$datetime", datetime, datetime.isoformat, datetime.fromisoformat),
+    ("$date", date, date.isoformat, date.fromisoformat),
+    ("$bytes", bytes, lambda data: base64.b64encode(data).decode(), base64.b64decode),
+    ("$float", float, repr, float),
+)
+_READERS: Final = {tag: read for tag, _, _, read in _TAGS}
+
+
 def tagged(value: Any) -> Any:
     """``value`` as JSON that ``untagged`` reads back: what JSON lacks becomes ``{"$type": text}``.
 
     Raises: TypeError for a value that no column can hold.
     """
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else {"$float": repr(value)}
-        case Decimal():
-            return {"$decimal": str(value)}
-        case datetime():
-            return {"$datetime": value.isoformat()}
-        case date():
-            return {"$date": value.isoformat()}
-        case bytes():
-            return {"$bytes": base64.b64encode(value).decode()}
-        case tuple() | list():
-            return [tagged(item) for item in value]
-        case Mapping():
-            return {"$map": [[name, tagged(item)] for name, item in value.items()]}
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, tuple | list):
+        return [tagged(item) for item in value]
+    if isinstance(value, Mapping):
+        return {"$map": [[name, tagged(item)] for name, item in value.items()]}
+    for tag, kind, write, _ in _TAGS:
+        if isinstance(value, kind):
+            return {tag: write(value)}
     raise TypeError(f"no column holds a {type(value).__name__}")
 
 
@@ -199,18 +202,7 @@ def untagged(data: Any) -> Any:
         return tuple(untagged(item) for item in data)
     if not isinstance(data, dict):
         return data
-    ((tag, text),) = data.items()
-    match tag:
-        case "$float":
-            return float(text)
-        case "$decimal":
-            return Decimal(text)
-        case "$datetime":
-            return datetime.fromisoformat(text)
-        case "$date":
-            return date.fromisoformat(text)
-        case "$bytes":
-            return base64.b64decode(text)
-        case "$map":
-            return {name: untagged(item) for name, item in text}
-    raise ValueError(f"unknown tag {tag!r}")
+    ((tag, content),) = data.items()
+    if tag == "$map":
+        return {name: untagged(item) for name, item in content}
+    return _READERS[tag](content)

@@ -10,6 +10,8 @@ from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
+from framework.schema.spec import Policy
+
 
 @dataclass(frozen=True, slots=True)
 class IntWidth(GroupedMetadata):
@@ -20,11 +22,11 @@ class IntWidth(GroupedMetadata):
 
     @property
     def lowest(self) -> int:
-        return -(2 ** (self.bits - 1))
+        return -(1 << (self.bits - 1))
 
     @property
     def highest(self) -> int:
-        return 2 ** (self.bits - 1) - 1
+        return (1 << (self.bits - 1)) - 1
 
     def __iter__(self) -> Iterator[object]:
         yield Ge(self.lowest)
@@ -58,7 +60,7 @@ Float32 = Annotated[float, SinglePrecision()]
 class Policed(GroupedMetadata):
     """Constraints, or the SQL text of a rule, with a policy of their own. pydantic still enforces the constraints."""
 
-    policy: str
+    policy: Policy
 
     def __init__(self, *rules: object) -> None:
         self.rules = rules
@@ -79,10 +81,10 @@ class Policed(GroupedMetadata):
 class Drop(Policed):
     """A row that breaks this is left out of the output, and counted: ``Annotated[float, Drop(Ge(0))]``."""
 
-    policy = "drop"
+    policy: Policy = "drop"
 
 
 class Warn(Policed):
     """A row that breaks this stays, and is counted: ``rules={"lands_later": Warn("arrival >= departure")}``."""
 
-    policy = "warn"
+    policy: Policy = "warn"

@@ -1,0 +1,89 @@
+"""``Job``: one ``transform`` whose signature is the contract, and fields that are its parameters."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.errors import PydanticUserError
+
+from framework.errors import ConfigError, DefinitionError
+from framework.records import mistakes
+from framework.schema.annotations import defining_names, nearest
+
+J = TypeVar("J", bound="Job")
+
+
+class Job(BaseModel):
+    """A Spark job. Subclass it and write ``transform``; a field is a parameter: ``DelayByCarrier(min_flights=3)``.
+
+    The parameters of ``transform`` are its inputs (``Frame[S]``), and ``Run`` or ``SparkSession`` where they are asked
+    for by type; ``framework.job.contract_of`` reads them. Constants are ``ClassVar`` or stand in the module.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+
+    # Names of the function that defines the class, and the contract once it has been read.
+    __names__: ClassVar[Mapping[str, Any]] = {}
+    __contract__: ClassVar[Any] = None
+
+    @abstractmethod
+    def transform(self, *args: Any, **kwargs: Any) -> Any:
+        """Outputs from inputs: lazy, and without reading or writing storage."""
+
+    def __init_subclass__(cls, **config: Any) -> None:
+        super().__init_subclass__(**config)
+        cls.__names__ = defining_names(cls.__module__)
+        cls.__contract__ = None
+        if found := [*_bad_parameters(cls)]:
+            raise DefinitionError(
+                f"{cls.__name__} cannot be a job", where=job_name(cls), next_step="change the class", details=found
+            )
+
+
+def _bad_parameters(job: type[Job]) -> Iterator[str]:
+    """Parameters that pydantic would hide or mix up with its own methods."""
+    for name in job.__annotations__:
+        if "ClassVar" in str(job.__annotations__[name]):
+            continue
+        if name.startswith("_"):
+            yield f"{name}: a parameter does not start with _; a constant is a ClassVar"
+        elif hasattr(Job, name):
+            yield f"{name}: the class uses this name itself; choose another for the parameter"
+
+
+def job_name(job: type[Job]) -> str:
+    """The name that DAGs and the command line use: ``jobs.flights.delays:Delays``."""
+    return f"{job.__module__}:{job.__qualname__}"
+
+
+def build_job(job: type[J], parameters: Mapping[str, Any], *, strings: bool = False) -> J:
+    """``job`` with its parameters; with ``strings``, every value is text as a command line gives it.
+
+    Raises: ConfigError with all mistakes at once; DefinitionError when the class has no ``transform``.
+    """
+    if getattr(job.transform, "__isabstractmethod__", False):
+        raise DefinitionError(f"{job.__name__} has no transform", where=job_name(job))
+    try:
+        return job.model_validate_strings(dict(parameters)) if strings else job.model_validate(dict(parameters))
+    except ValidationError as error:
+        raise ConfigError(
+            f"parameters do not fit {job.__name__}",
+            where=job_name(job),
+            expected=_signature(job),
+            details=[line + _hint(line, job) for line in mistakes(error)],
+        ) from error
+    except PydanticUserError as error:
+        raise DefinitionError(f"{job.__name__} cannot be a job: {error.message}", where=job_name(job)) from error
+
+
+def _hint(line: str, job: type[Job]) -> str:
+    name, _, told = line.partition(": ")
+    return nearest(name, job.model_fields) if told == "unknown key" else ""
+
+
+def _signature(job: type[Job]) -> str:
+    fields = job.model_fields.items()
+    return (
+        ", ".join(f"{name}{'' if info.is_required() else '=' + repr(info.default)}" for name, info in fields) or "none"
+    )
