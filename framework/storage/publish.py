@@ -242,8 +242,13 @@ class RunLog:
         return None
 
     def _claim(self, number: int) -> Claim:
+        return self._as_claim(number, self._read(number, "claim"))
+
+    def _take(self, number: int, claim: Claim) -> Claim:
+        return self._as_claim(number, self._decide(self._slot(number, "claim"), claim))
+
+    def _as_claim(self, number: int, data: bytes | None) -> Claim:
         where = self._slot(number, "claim")
-        data = self._read(number, "claim")
         record = None if data is None else parse_record(data, where=where)
         if not isinstance(record, Claim):
             raise InputCorrupt(
@@ -253,10 +258,6 @@ class RunLog:
                 next_step="somebody removed or replaced control files; restore them from the store's backup",
             )
         return record
-
-    def _take(self, number: int, claim: Claim) -> Claim:
-        self._decide(self._slot(number, "claim"), claim)
-        return self._claim(number)
 
     def _decide(self, path: str, record: Record) -> bytes:
         """Put, then read the slot back: what stands there is the outcome, whatever the store answered.

@@ -1,0 +1,80 @@
+"""Does this store decide between racing writers? Asked once at start-up, because some that say so do not.
+
+The protocol rests on ``put_if_absent`` alone: on a store where two racers both win, two attempts would get one number
+and a manifest could be replaced. Better no run than that one.
+"""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier
+from typing import Final
+
+from framework.errors import SetupError, StoreUnavailable
+from framework.storage.base import SlotTaken, Store
+
+FOLDER: Final = "/_selftest"
+RACERS: Final = 8
+ROUNDS: Final = 16
+
+
+def self_test(store: Store, *, folder: str = FOLDER) -> None:
+    """Race ``RACERS`` writers for each of ``ROUNDS`` slots below ``folder``, then remove the slots.
+
+    Raises: SetupError when a slot had more than one winner, or its bytes are not the winner's or changed later;
+    StoreUnavailable.
+    """
+    slots = [f"{folder}/{secrets.token_hex(8)}" for _ in range(ROUNDS)]
+    try:
+        with ThreadPoolExecutor(RACERS) as pool:
+            for slot in slots:
+                _race(store, slot, pool)
+                _repeat(store, slot)
+    finally:
+        with suppress(StoreUnavailable):  # what was found out matters more than what was left behind
+            store.delete(slots)
+
+
+def _race(store: Store, slot: str, pool: ThreadPoolExecutor) -> None:
+    if store.read(slot) is not None:
+        raise _refusal(store, "a file that was never put can be read")
+    start = Barrier(RACERS)
+
+    def put(data: bytes) -> bytes | None:
+        start.wait()
+        try:
+            store.put_if_absent(slot, data)
+        except SlotTaken:
+            return None
+        return data
+
+    racers = [f"racer {number} {secrets.token_hex(8)}".encode() for number in range(RACERS)]
+    winners = [data for data in pool.map(put, racers) if data is not None]
+    if len(winners) > 1:
+        raise _refusal(store, f"{len(winners)} of {RACERS} racing writers were told that they won")
+    found = store.read(slot)
+    if found not in (winners or racers):
+        raise _refusal(store, "a slot does not hold what its winner put there")
+
+
+def _repeat(store: Store, slot: str) -> None:
+    """A writer whose reply was lost puts again: it must be refused, and nothing may change."""
+    before = store.read(slot)
+    for data in (before or b"", b"late"):
+        try:
+            store.put_if_absent(slot, data)
+        except SlotTaken:
+            continue
+        raise _refusal(store, "a slot that was taken was given away again")
+    if store.read(slot) != before:
+        raise _refusal(store, "a slot changed after it was taken")
+
+
+def _refusal(store: Store, got: str) -> SetupError:
+    return SetupError(
+        "the store does not keep put-if-absent, so it cannot decide between two runs",
+        where=f"{store.kind} store {store.root}",
+        got=got,
+        expected="exactly one winner for each name, for ever",
+        next_step="choose a store that does: a local or NFS 4.1 directory with hard links, or S3 with If-None-Match",
+    )
