@@ -129,6 +129,10 @@ class Client:
         """Make every task of ``run`` run again, as a newcomer would by pressing Clear."""
         self._do("POST", f"{run.path}/clear", {"dry_run": False, "only_failed": False})
 
+    def delete(self, run: RunId) -> None:
+        """Forget ``run``, whatever its state; what it published stays."""
+        _ok(Request("DELETE", run.path), self.call("DELETE", run.path))
+
     def state(self, run: RunId) -> str:
         """``queued``, ``running``, ``success`` or ``failed``."""
         return str(self._get(run.path)["state"])

@@ -59,11 +59,12 @@ def components(stack: AirflowStack) -> tuple[Component, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A stack that is up."""
+    """A stack that is up. ``since`` is when its components were started."""
 
     stack: AirflowStack
     secrets: Secrets
     parts: tuple[processes.Started, ...]
+    since: datetime
 
     def client(self, user: str) -> Client:
         """REST as ``user``: a team's name, or ``admin``."""
@@ -100,13 +101,17 @@ def running(stack: AirflowStack, *, launches: Path | None = None, say: Say = pri
     with _only_one(stack.home):
         if found := processes.end_leftovers(_memory(stack)):
             say(f"ended {found} component(s) that an earlier run had to leave")
-        live = _start(stack, load_or_make(stack.home, stack.users), say)
+        end_launches(launches)
+        parts: list[processes.Started] = []
         try:
+            live = _start(stack, parts, say)
             _wait_ready(live, say)
             yield live
         finally:
             say("stopping Airflow")
-            _stop(live, launches)
+            _stop(parts)
+            _memory(stack).unlink(missing_ok=True)
+            end_launches(launches)
 
 
 def _memory(stack: AirflowStack) -> Path:
@@ -127,21 +132,19 @@ def _only_one(home: Path) -> Iterator[None]:
         yield
 
 
-def _start(stack: AirflowStack, secrets: Secrets, say: Say) -> Running:
+def _start(stack: AirflowStack, parts: list[processes.Started], say: Say) -> Running:
+    """Start every component, adding it to ``parts`` at once: whatever happens next, the caller can stop it."""
+    secrets = load_or_make(stack.home, stack.users)
     variables = environment(stack, secrets, os.environ)
     _prepare(stack, variables, say)
-    parts: list[processes.Started] = []
-    try:
-        for component in components(stack):
-            extra = connections(stack) if component.connections else {}
-            command = [sys.executable, "-m", "airflow", *component.arguments]
-            log = _logs(stack) / f"{component.name}.log"
-            parts.append(processes.start(component.name, command, {**variables, **extra}, log))
-            processes.remember(_memory(stack), parts)
-    except BaseException:
-        processes.stop(parts, STOP_S)
-        raise
-    return Running(stack, secrets, tuple(parts))
+    since = datetime.now(UTC)
+    for component in components(stack):
+        extra = connections(stack) if component.connections else {}
+        command = [sys.executable, "-m", "airflow", *component.arguments]
+        log = _logs(stack) / f"{component.name}.log"
+        parts.append(processes.start(component.name, command, {**variables, **extra}, log))
+        processes.remember(_memory(stack), parts)
+    return Running(stack, secrets, tuple(parts), since)
 
 
 def _prepare(stack: AirflowStack, variables: dict[str, str], say: Say) -> None:
@@ -172,9 +175,9 @@ def _tail(log: Path) -> list[str]:
 
 def _wait_ready(live: Running, say: Say) -> None:
     wanted = {part.health for part in components(live.stack) if part.health}
-    since, deadline = datetime.now(UTC), time.monotonic() + READY_S
+    deadline = time.monotonic() + READY_S
     say("starting Airflow")
-    while missing := wanted - _healthy(live, since):
+    while missing := wanted - _healthy(live):
         live.check()
         if time.monotonic() > deadline:
             raise StackFailed(
@@ -187,29 +190,27 @@ def _wait_ready(live: Running, say: Say) -> None:
     say(f"Airflow is ready: {live.stack.url}")
 
 
-def _healthy(live: Running, since: datetime) -> set[str]:
-    """Components with a heartbeat after ``since``: the report calls one that died 30 s ago healthy."""
+def _healthy(live: Running) -> set[str]:
+    """Components with a heartbeat since the start: the report calls one that died 30 s ago healthy."""
     try:
         report = live.client("admin").health()
     except AirflowUnavailable:
         return set()
     beats = {name: entry.get(f"latest_{name}_heartbeat") for name, entry in report.items() if entry}
-    return {name for name, beat in beats.items() if beat and datetime.fromisoformat(beat) > since}
+    return {name for name, beat in beats.items() if beat and datetime.fromisoformat(beat) > live.since}
 
 
-def _stop(live: Running, launches: Path | None) -> None:
-    *others, api = live.parts
-    processes.stop(others, STOP_S)
-    processes.stop([api], STOP_S)
-    _memory(live.stack).unlink(missing_ok=True)
-    if launches is not None:
-        end_launches(launches)
+def _stop(parts: list[processes.Started]) -> None:
+    """The API server last: the others still talk to it."""
+    processes.stop(parts[:-1], STOP_S)
+    processes.stop(parts[-1:], STOP_S)
 
 
-def end_launches(state: Path) -> None:
+def end_launches(state: Path | None) -> None:
     """End every run that a launcher with this state directory started and that still runs."""
+    if state is None or not (state / "runs").is_dir():
+        return
     launcher = LocalLauncher(state)
-    homes = sorted((state / "runs").glob("*")) if (state / "runs").is_dir() else []
-    for home in homes:
+    for home in sorted((state / "runs").iterdir()):
         if not home.name.startswith("."):
             launcher.kill(home.name)

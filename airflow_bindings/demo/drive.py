@@ -1,0 +1,152 @@
+"""Makes the runs of an itinerary over REST, each as its team's own user, and watches them to the end."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from airflow_bindings.demo.itinerary import Leg
+from airflow_bindings.local.errors import StackFailed
+from airflow_bindings.local.rest import FINISHED, Client, RunId
+from airflow_bindings.local.supervisor import Running
+from framework.errors import DefinitionError, JobFailed
+
+POLL_S: Final = 1.0
+PARSED_S: Final = 90.0
+LOG_LINES: Final = 14
+DONE: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
+
+
+class Watcher(Protocol):
+    """Who is told what happens. Task instances are as Airflow's REST API gives them."""
+
+    def started(self, leg: Leg, *, again: bool) -> None: ...
+    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A leg whose run succeeded, with its task instances."""
+
+    leg: Leg
+    run: RunId
+    instances: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(slots=True)
+class _Journey:
+    """One itinerary on its way."""
+
+    ahead: list[Leg]
+    leg: Leg | None = None
+    run: RunId | None = None
+    arrivals: list[Arrival] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Runs itineraries on a stack that is up. ``timeout_s`` is for all of them together."""
+
+    live: Running
+    watcher: Watcher
+    timeout_s: float
+
+    def await_dags(self, dag_ids: Mapping[str, str], since: datetime) -> None:
+        """Wait until each DAG (id to team) has been read after ``since``: an older record may be of other code.
+
+        Raises: DefinitionError with the file's error; StackFailed.
+        """
+        deadline = time.monotonic() + PARSED_S
+        while missing := [dag for dag, team in dag_ids.items() if not _read_since(self.client(team), dag, since)]:
+            self.live.check()
+            self._raise_import_errors()
+            if time.monotonic() > deadline:
+                raise StackFailed(
+                    "DAGs did not appear",
+                    got=f"no {', '.join(missing)}",
+                    expected=f"read within {PARSED_S:.0f} s",
+                    next_step=f"read the logs in {self.live.stack.home / 'logs' / 'dag_processor'}",
+                )
+            time.sleep(POLL_S)
+
+    def travel(self, itineraries: Iterable[Sequence[Leg]]) -> list[Arrival]:
+        """Make every run, those of one itinerary one after another.
+
+        Raises: JobFailed with the end of the failing task's log; StackFailed.
+        """
+        journeys = [_Journey(list(legs)) for legs in itineraries]
+        deadline = time.monotonic() + self.timeout_s
+        while any([self._advance(journey) for journey in journeys]):  # noqa: C419 - each of them, every time
+            self.live.check()
+            if time.monotonic() > deadline:
+                raise StackFailed("the runs did not end", expected=f"within {self.timeout_s:.0f} s")
+            time.sleep(POLL_S)
+        return [arrival for journey in journeys for arrival in journey.arrivals]
+
+    def client(self, team: str) -> Client:
+        return self.live.client(team)
+
+    def _advance(self, journey: _Journey) -> bool:
+        """One look at a journey; whether it goes on."""
+        if journey.run is None or journey.leg is None:
+            if not journey.ahead:
+                return False
+            journey.leg = journey.ahead.pop(0)
+            journey.run = self._begin(journey.leg)
+            return True
+        client = self.client(journey.leg.team)
+        # The state before the instances: a finished run's instances then change no more.
+        state = client.state(journey.run)
+        instances = client.task_instances(journey.run)
+        self.watcher.looked(journey.leg, instances)
+        if state not in FINISHED:
+            return True
+        if state != "success":
+            raise _failure(client, journey.leg, journey.run, instances)
+        journey.arrivals.append(Arrival(journey.leg, journey.run, tuple(instances)))
+        journey.run = None
+        return bool(journey.ahead)
+
+    def _begin(self, leg: Leg) -> RunId:
+        """Make the leg's run, or make an existing one run again."""
+        client = self.client(leg.team)
+        client.unpause(leg.dag_id)
+        run = client.run_of(leg.dag_id, leg.date)
+        self.watcher.started(leg, again=run is not None)
+        if run is not None and client.state(run) in FINISHED:
+            client.clear(run)
+            return run
+        if run is not None:
+            # Left half way by a stack that was stopped; nobody works on it any more.
+            client.delete(run)
+        return client.trigger(leg.dag_id, leg.date)
+
+    def _raise_import_errors(self) -> None:
+        found = self.live.client("admin").import_errors()
+        if found:
+            raise DefinitionError(
+                "a DAG file cannot be read",
+                where=str(found[0]["filename"]),
+                details=str(found[0]["stack_trace"]).strip().splitlines()[-LOG_LINES:],
+                next_step="mend it; Airflow reads it again within seconds",
+            )
+
+
+def _read_since(client: Client, dag_id: str, since: datetime) -> bool:
+    record = client.dag(dag_id)
+    parsed = record and record.get("last_parsed_time")
+    return bool(parsed) and datetime.fromisoformat(str(parsed)) >= since
+
+
+def _failure(client: Client, leg: Leg, run: RunId, instances: Iterable[Mapping[str, Any]]) -> JobFailed:
+    failed = [one for one in instances if one["state"] == "failed"]
+    if not failed:
+        return JobFailed("a run failed without a failed task", where=str(leg), next_step="look at it: --keep")
+    lines = [line for line in client.log(run, failed[0]) if line.strip() and not line.startswith("::")]
+    return JobFailed(
+        f"task {failed[0]['task_id']} failed",
+        where=str(leg),
+        got=f"try {failed[0]['try_number']}; the end of its log:",
+        details=lines[-LOG_LINES:],
+    )

@@ -1,0 +1,49 @@
+"""What the runs left in the store: one row a task, from its manifest. The numbers are the store's, not Airflow's."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from airflow_bindings.demo.drive import Arrival
+from framework.identity import RunKey
+from framework.storage.paths import run_path, segment_of_date
+from framework.storage.publish import RunLog
+from framework.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """One task of one run. ``seconds`` is the task's whole time in Airflow, JVM start included."""
+
+    key: RunKey
+    attempt: int
+    rows_read: int
+    rows_written: int
+    bytes_written: int
+    seconds: float
+
+    @property
+    def path(self) -> str:
+        return run_path(self.key)
+
+
+def task_facts(world: World, arrivals: Iterable[Arrival]) -> tuple[TaskFacts, ...]:
+    """The published output of every task that published one, by team, DAG, date and task."""
+    return tuple(sorted((facts for arrival in arrivals for facts in _of(world, arrival)), key=lambda one: one.key))
+
+
+def _of(world: World, arrival: Arrival) -> Iterator[TaskFacts]:
+    leg = arrival.leg
+    for instance in arrival.instances:
+        index = instance["map_index"]
+        key = RunKey(leg.team, leg.dag_id, instance["task_id"], segment_of_date(leg.date), None if index < 0 else index)
+        published = RunLog(world.store(leg.team), key).newest()
+        if published is not None:
+            manifest = published.manifest
+            yield TaskFacts(
+                key,
+                published.number,
+                sum(read.rows for port in manifest.inputs for read in port.reads),
+                sum(output.rows for output in manifest.outputs),
+                sum(output.bytes for output in manifest.outputs),
+                float(instance["duration"] or 0),
+            )
