@@ -83,10 +83,21 @@ def split_path(path: str) -> tuple[str, ...]:
     """
     if path == "/":
         return ()
-    parts = tuple(path.split("/"))
-    if parts[0] or not all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts[1:]):
+    first, *parts = path.split("/")
+    if first or not parts or not all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts):
         raise PathError("not a store path", got=path, expected="/segment/segment, none of them empty, '.' or '..'")
-    return parts[1:]
+    return tuple(parts)
+
+
+def split_file(path: str) -> tuple[tuple[str, ...], str]:
+    """The folder's segments and the name of a file's logical path.
+
+    Raises: PathError, for the root too.
+    """
+    parts = split_path(path)
+    if not parts:
+        raise PathError("the root is a folder", got=path, expected="a file's path")
+    return parts[:-1], parts[-1]
 
 
 def check_deletable(paths: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from threading import Lock
 
 from framework.errors import StoreUnavailable
-from framework.storage.base import Entry, SlotTaken, check_deletable, split_path
+from framework.storage.base import Entry, SlotTaken, check_deletable, split_file, split_path
 
 
 class MemoryStore:
@@ -19,19 +19,19 @@ class MemoryStore:
         self._lock = Lock()
 
     def put_if_absent(self, path: str, data: bytes) -> None:
-        split_path(path)
+        split_file(path)
         with self._lock:
             if path in self._files:
                 raise SlotTaken(path)
             self._files[path] = (bytes(data), time.time())
 
     def read(self, path: str) -> bytes | None:
-        split_path(path)
+        split_file(path)
         found = self._files.get(path)
         return None if found is None else found[0]
 
     def stat(self, path: str) -> Entry | None:
-        split_path(path)
+        split_file(path)
         found = self._files.get(path)
         return None if found is None else Entry(path, len(found[0]), found[1])
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from framework.errors import PathError, SetupError, StoreUnavailable, TeamsparkError
-from framework.storage.base import Entry, SlotTaken, check_deletable, split_path
+from framework.storage.base import Entry, SlotTaken, check_deletable, split_file, split_path
 
 _TEMPORARY: Final = ".put-"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -79,7 +79,7 @@ class DirectoryStore:
         return f"file://{self.local(path)}"
 
     def put_if_absent(self, path: str, data: bytes) -> None:
-        *parents, name = split_path(path)
+        parents, name = split_file(path)
         temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
         with _translated(path), self._folder(parents, create=True) as folder:
             try:
@@ -93,7 +93,7 @@ class DirectoryStore:
             os.fsync(folder)
 
     def read(self, path: str) -> bytes | None:
-        *parents, name = split_path(path)
+        parents, name = split_file(path)
         with (
             _translated(path),
             suppress(FileNotFoundError),
@@ -104,7 +104,7 @@ class DirectoryStore:
         return None
 
     def stat(self, path: str) -> Entry | None:
-        *parents, name = split_path(path)
+        parents, name = split_file(path)
         with _translated(path), suppress(FileNotFoundError), self._folder(parents) as folder:
             return _entry(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
         return None
@@ -127,8 +127,8 @@ class DirectoryStore:
     def settle(self, files: Iterable[tuple[str, int]]) -> None:
         folders: set[tuple[str, ...]] = set()
         for path, size in files:
-            *parents, name = split_path(path)
-            folders.update(tuple(parents[:depth]) for depth in range(1, len(parents) + 1))
+            parents, name = split_file(path)
+            folders.update(parents[:depth] for depth in range(1, len(parents) + 1))
             with _translated(path), self._folder(parents) as folder, _descriptor(_open_plain(folder, name)) as file:
                 _check_size(path, os.fstat(file).st_size, size)
                 os.fsync(file)
@@ -138,7 +138,7 @@ class DirectoryStore:
 
     def delete(self, paths: Iterable[str]) -> None:
         for path in check_deletable(paths):
-            *parents, name = split_path(path)
+            parents, name = split_file(path)
             with _translated(path), suppress(FileNotFoundError), self._folder(parents) as folder:
                 os.unlink(name, dir_fd=folder)
 

@@ -10,8 +10,9 @@ No clock, lock or rename decides anything. Why this is enough is argued in this 
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from framework.errors import ConfigError, InputChanged, InputCorrupt, StoreUnavailable, Superseded
@@ -30,7 +31,7 @@ _LOOK_EVERY_S: Final = 0.1
 # Between tries at a slot whose outcome is unknown: together under a second, the store client has its own retries.
 _BACKOFF_S: Final = (0.05, 0.2, 0.5)
 
-_SLOT: Final = re.compile(r"(\d{4,})\.(claim|published|retired)")
+_SLOT: Final = re.compile(r"(\d{4,})\.(published|retired)")
 
 Seen = frozenset[tuple[int, str]]
 
@@ -60,15 +61,13 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """The numbers in one listing; ``retired``: that number and every lower one is out of readers' sight."""
+    """The numbers in one listing, ascending; ``retired``: that number and every lower one is out of readers' sight."""
 
-    claimed: int
     published: tuple[int, ...]
     retired: int
 
-    @property
-    def live(self) -> tuple[int, ...]:
-        return tuple(number for number in self.published if number > self.retired)
+    def newest_first(self) -> Iterator[int]:
+        return (number for number in reversed(self.published) if number > self.retired)
 
 
 class RunLog:
@@ -83,10 +82,10 @@ class RunLog:
 
     def seen(self) -> Seen:
         """The claims there are now: taken when a run is planned, handed to ``claim`` when it writes."""
-        return frozenset((n, self._claim(n).token) for n in range(1, self._slots().claimed + 1))
+        return frozenset((number, claim.token) for number, claim in self._claims())
 
     def claim(self, epoch: Epoch, *, clear_number: int, who: str, seen: Seen | None) -> Attempt:
-        """Take the next number, after looking at every claim below it.
+        """Take the next number, after looking at every claim below it, by name.
 
         ``seen=None`` is for laptops, where the incarnations of two calls have no order.
 
@@ -94,22 +93,15 @@ class RunLog:
         planned; StoreUnavailable.
         """
         mine = Claim(token=secrets.token_hex(16), key=self._key, epoch=epoch, clear_number=clear_number, who=who)
-        known = self._slots().claimed
         number = 0
+        for number, found in self._claims():
+            self._give_way(number, found, epoch=epoch, seen=seen)
         while True:
             number += 1
-            found = self._claim(number) if number <= known else self._take(number, mine)
+            found = self._as_claim(number, self._decide(self._slot(number, "claim"), mine))
             if found.token == mine.token:
                 return Attempt(self._key, number, mine)
-            reason = why_stop(found, number, epoch=epoch, seen=seen)
-            if reason:
-                raise Superseded(
-                    reason,
-                    where=f"{self._key} attempt {number}",
-                    got=f"claimed by {found.who}, {_told(found.epoch)}",
-                    expected=f"no claim that this try, {_told(epoch)}, must give way to",
-                    next_step="nothing: the other try does the work; a retry plans again",
-                )
+            self._give_way(number, found, epoch=epoch, seen=seen)
 
     def publish(self, attempt: Attempt, manifest: Manifest) -> Published:
         """Make the attempt visible, all outputs at once. Again with the same attempt: the same answer.
@@ -163,13 +155,12 @@ class RunLog:
 
     def finished(self, epoch: Epoch, clear_number: int) -> Published | None:
         """What this incarnation has already published since the last clear: a retry then computes nothing."""
-        for number in reversed(self._slots().live):
-            found = self.published(number)
-            if found and (found.manifest.epoch.incarnation, found.manifest.clear_number) == (
-                epoch.incarnation,
-                clear_number,
-            ):
-                return found
+        mine = (epoch.incarnation, clear_number)
+        for number, claim in reversed(tuple(self._claims())):
+            if (claim.epoch.incarnation, claim.clear_number) == mine and not self._is_retired(number):
+                found = self.published(number)
+                if found is not None:
+                    return found
         return None
 
     def ensure_live(self, published: Published) -> None:
@@ -212,51 +203,54 @@ class RunLog:
 
     def state(self) -> LogState:
         """The whole history: one listing, and one read for each control file."""
-        slots = self._slots()
-        return LogState(tuple(self._state_of(number, slots) for number in range(1, slots.claimed + 1)))
+        retired = self._slots().retired
+        return LogState(tuple(self._state_of(number, claim, retired) for number, claim in self._claims()))
 
-    def _state_of(self, number: int, slots: _Slots) -> AttemptState:
-        data = self._read(number, "published") if number in slots.published else None
+    def _state_of(self, number: int, claim: Claim, retired: int) -> AttemptState:
+        data = self._read(number, "published")
         published = None if data is None else parse_published(data, self._key, number)
-        return AttemptState(
-            number=number,
-            claim=self._claim(number),
-            published=published,
-            tombstoned=data is not None and published is None,
-            retired=number <= slots.retired,
-        )
+        tombstoned = data is not None and published is None
+        return AttemptState(number, claim, published, tombstoned=tombstoned, retired=number <= retired)
 
     def _slots(self) -> _Slots:
-        found: dict[str, list[int]] = {"claim": [0], "published": [], "retired": [0]}
+        found: dict[str, list[int]] = {"published": [], "retired": [0]}
         for entry in self._store.list(self._folder):
             match = _SLOT.fullmatch(entry.path[len(self._folder) + 1 :])
             if match:
                 found[match[2]].append(int(match[1]))
-        return _Slots(max(found["claim"]), tuple(sorted(found["published"])), max(found["retired"]))
+        return _Slots(tuple(sorted(found["published"])), max(found["retired"]))
 
     def _highest(self, slots: _Slots) -> Published | None:
-        for number in reversed(slots.live):
+        for number in slots.newest_first():
             found = self.published(number)
             if found is not None:
                 return found
         return None
 
-    def _claim(self, number: int) -> Claim:
-        return self._as_claim(number, self._read(number, "claim"))
+    def _claims(self) -> Iterator[tuple[int, Claim]]:
+        """Every claim, by name: numbers have no gap, so the first absent one ends them, whatever a listing shows."""
+        for number in count(1):
+            data = self._read(number, "claim")
+            if data is None:
+                return
+            yield number, self._as_claim(number, data)
 
-    def _take(self, number: int, claim: Claim) -> Claim:
-        return self._as_claim(number, self._decide(self._slot(number, "claim"), claim))
-
-    def _as_claim(self, number: int, data: bytes | None) -> Claim:
-        where = self._slot(number, "claim")
-        record = None if data is None else parse_record(data, where=where)
-        if not isinstance(record, Claim):
-            raise InputCorrupt(
-                "a run's log misses a claim",
-                where=where,
-                got="nothing" if record is None else record.kind,
-                next_step="somebody removed or replaced control files; restore them from the store's backup",
+    def _give_way(self, number: int, found: Claim, *, epoch: Epoch, seen: Seen | None) -> None:
+        reason = why_stop(found, number, epoch=epoch, seen=seen)
+        if reason:
+            raise Superseded(
+                reason,
+                where=f"{self._key} attempt {number}",
+                got=f"claimed by {found.who}, {_told(found.epoch)}",
+                expected=f"no claim that this try, {_told(epoch)}, must give way to",
+                next_step="nothing: the other try does the work; a retry plans again",
             )
+
+    def _as_claim(self, number: int, data: bytes) -> Claim:
+        where = self._slot(number, "claim")
+        record = parse_record(data, where=where)
+        if not isinstance(record, Claim):
+            raise InputCorrupt("a claim's slot holds another kind of record", where=where, got=record.kind)
         return record
 
     def _decide(self, path: str, record: Record) -> bytes:
