@@ -295,4 +295,3 @@ def _require_compatible(port: InputPort, read: PinnedRun) -> None:
             details=wrong,
             next_step="change the consumer's schema, or publish the old columns under a new output name",
         )
-

@@ -28,7 +28,9 @@ def assert_rows(actual: Iterable[Row], expected: Iterable[Row], *, tolerance: fl
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
     named = {frozenset(row) for row in rows}
     if len(named) > 1:
-        raise AssertionError(f"expected rows name different columns: {sorted(map(sorted, named))}; name the same in each")
+        raise AssertionError(
+            f"expected rows name different columns: {sorted(map(sorted, named))}; name the same in each"
+        )
     return tuple(rows[0]) if rows else ()
 
 
@@ -61,7 +63,7 @@ def same_value(left: Any, right: Any, tolerance: float = TOLERANCE) -> bool:
     return bool(left == right)
 
 
-def _same_number(left: float | int | Decimal, right: float | int | Decimal, tolerance: float) -> bool:
+def _same_number(left: float | Decimal, right: float | Decimal, tolerance: float) -> bool:
     if isinstance(left, int) and isinstance(right, int):
         return left == right
     one, other = float(left), float(right)
