@@ -8,7 +8,7 @@ import sys
 import traceback
 from types import ModuleType
 
-from framework.errors import ConfigError, DefinitionError
+from framework.errors import ConfigError, DefinitionError, TeamsparkError
 from framework.identity import JobName
 from framework.job.model import Job
 from framework.schema.annotations import nearest
@@ -83,6 +83,7 @@ def _broken(name: JobName, error: Exception) -> DefinitionError:
         f"{name.module} cannot be imported: {type(error).__name__}: {_first_line(error)}",
         where=_place(name, error),
         next_step=_advice(error),
+        details=error.details if isinstance(error, TeamsparkError) else (),
     )
 
 
@@ -102,8 +103,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _advice(error: Exception) -> str | None:
-    if isinstance(error, DefinitionError):
-        return "\n".join(["mend the class:", *(f"- {line}" for line in error.details)])
+    if isinstance(error, TeamsparkError):
+        return error.next_step
     if isinstance(error, ModuleNotFoundError):
         return f"install {error.name} in the jobs environment, or remove the import"
     if _wants_spark(error):

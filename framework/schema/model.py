@@ -129,6 +129,11 @@ def schema_spec(schema: type[Schema]) -> SchemaSpec:
     return SchemaSpec(schema.__name__, tuple(column for column, _ in columns), declared.key, rules, _doc(schema))
 
 
+def schema_shapes(schema: type[Schema]) -> dict[str, Shape]:
+    """The shape of each column, by name. Raises: DefinitionError as ``schema_spec`` does."""
+    return {column.name: shape for column, shape in _described(schema, ())}
+
+
 def _described(schema: type[Schema], outer: tuple[type, ...]) -> Described:
     if schema.__declared__.columns is None:
         if not schema.__pydantic_fields_complete__:

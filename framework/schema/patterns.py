@@ -1,10 +1,12 @@
 """Regular expressions that pydantic (Rust) and Spark (Java) read alike.
 
 Both search: a pattern that is found anywhere in the text passes. ``portable`` accepts the part of the syntax that means
-the same in both, and in Python, and writes out the two things that Java reads differently: ``.`` and ``$``.
+the same in both, and in Python, and writes out the two things that Java reads differently: ``.`` and ``$``. ``sample``
+makes texts that match, for rows that a test does not spell out.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,10 +22,46 @@ _ASCII: Final = {
     "w": "[A-Za-z0-9_]", "W": "[^A-Za-z0-9_]",
     "s": r"[ \t\n\r]", "S": r"[^ \t\n\r]",
 }  # fmt: skip
+# Java's $ also matches before a final line break, its dot leaves out more line breaks than \n.
+_END: Final = r"\z"
+_NO_LINE_BREAK: Final = r"[^\n]"
+_SAMPLES: Final = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ -_.,:;/!"
 
-# What is written, and whether a quantifier may follow. Java's $ also matches before a final line break, its dot leaves
-# out more line breaks than \n.
-_REWRITTEN: Final = {"^": ("^", False), "$": (r"\z", False), ".": (r"[^\n]", True)}
+
+@dataclass(slots=True)
+class _Odometer:
+    """A number handed out digit by digit, so that counting it up changes the first choices first."""
+
+    count: int
+
+    def digit(self, base: int) -> int:
+        self.count, digit = divmod(self.count, base)
+        return digit
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of a pattern: its portable text, a way to a text that it matches, and what may follow it.
+
+    ``loops``: it holds a repetition without an upper bound.
+    """
+
+    written: str
+    sample: Callable[[_Odometer], str]
+    repeatable: bool = True
+    loops: bool = False
+
+
+def _literal(written: str, char: str) -> _Part:
+    return _Part(written, lambda _: char)
+
+
+def _anchor(written: str) -> _Part:
+    return _Part(written, lambda _: "", repeatable=False)
+
+
+def _one_of(written: str, members: str) -> _Part:
+    return _Part(written, lambda odometer: members[odometer.digit(len(members))])
 
 
 @dataclass(slots=True)
@@ -33,12 +71,16 @@ class _Reader:
     text: str
     at: int = 0
 
-    def peek(self) -> str:
-        return self.text[self.at : self.at + 1]
+    def peek(self, count: int = 1) -> str:
+        return self.text[self.at : self.at + count]
 
     def take(self, count: int = 1) -> str:
+        taken = self.peek(count)
         self.at += count
-        return self.text[self.at - count : self.at]
+        return taken
+
+    def refuse(self, what: str) -> DefinitionError:
+        return DefinitionError(f"pattern {self.text!r}, character {max(min(self.at, len(self.text)), 1)}: {what}")
 
 
 def portable(pattern: str) -> str:
@@ -46,10 +88,7 @@ def portable(pattern: str) -> str:
 
     Raises: DefinitionError naming the part that is not portable, and what to write instead.
     """
-    reader = _Reader(pattern)
-    written, _ = _alternatives(reader)
-    if reader.at < len(pattern):
-        raise DefinitionError(_message(reader, "a ) without a ("))
+    written = _parsed(pattern).written
     try:
         SchemaValidator(core_schema.str_schema(pattern=written))
     except SchemaError as error:
@@ -57,112 +96,165 @@ def portable(pattern: str) -> str:
     return written
 
 
-def _alternatives(reader: _Reader) -> tuple[str, bool]:
-    """Branches up to the closing ``)`` or the end; and whether they hold a repetition without an upper bound."""
-    parts: list[str] = []
-    loops = False
-    while (char := reader.peek()) and char != ")":
-        if char == "|":
-            parts.append(reader.take())
-            continue
-        piece, repeatable, inner = _atom(reader)
-        repeat, unbounded = _repetition(reader, repeatable=repeatable)
-        if inner and unbounded:
-            raise DefinitionError(_message(reader, "a repetition inside a repetition can take for ever in Java"))
-        loops = loops or inner or unbounded
-        parts.append(piece + repeat)
-    return "".join(parts), loops
+def sample(pattern: str, nth: int) -> str:
+    """The text number ``nth`` that ``pattern`` matches, short, other numbers giving other texts while there are any.
+
+    Raises: DefinitionError when the pattern is not portable.
+    """
+    return _parsed(pattern).sample(_Odometer(nth))
 
 
-def _atom(reader: _Reader) -> tuple[str, bool, bool]:
-    """One thing that a quantifier may follow: its text, whether one may, and whether it loops inside."""
+def _parsed(pattern: str) -> _Part:
+    reader = _Reader(pattern)
+    whole = _alternatives(reader)
+    if reader.at < len(pattern):
+        raise reader.refuse("a ) without a (")
+    return whole
+
+
+def _alternatives(reader: _Reader) -> _Part:
+    """Branches up to the closing ``)`` or the end."""
+    branches = [_branch(reader)]
+    while reader.peek() == "|":
+        reader.take()
+        branches.append(_branch(reader))
+    return _Part(
+        "|".join(branch.written for branch in branches),
+        lambda odometer: branches[odometer.digit(len(branches))].sample(odometer),
+        loops=any(branch.loops for branch in branches),
+    )
+
+
+def _branch(reader: _Reader) -> _Part:
+    parts: list[_Part] = []
+    while (char := reader.peek()) and char not in "|)":
+        parts.append(_repeated(reader, _atom(reader)))
+    return _Part(
+        "".join(part.written for part in parts),
+        lambda odometer: "".join(part.sample(odometer) for part in parts),
+        loops=any(part.loops for part in parts),
+    )
+
+
+def _atom(reader: _Reader) -> _Part:
+    """One thing that a quantifier may follow."""
     char = reader.take()
     match char:
         case "(":
             return _group(reader)
         case "[":
-            return _klass(reader), True, False
+            return _klass(reader)
         case "\\":
             return _escape(reader)
-        case "*" | "+" | "?" | "{" | "}" | "]":
-            raise DefinitionError(_message(reader, rf"{char} stands where nothing can be repeated; write \{char}"))
-    written, repeatable = _REWRITTEN.get(char, (char, True))
-    return written, repeatable, False
+        case "^" | "$":
+            return _anchor("^" if char == "^" else _END)
+        case ".":
+            return _one_of(_NO_LINE_BREAK, _SAMPLES)
+    if char in "*+?{}]":
+        raise reader.refuse(rf"{char} stands where nothing can be repeated; write \{char} for the character")
+    return _literal(char, char)
 
 
-def _group(reader: _Reader) -> tuple[str, bool, bool]:
+def _group(reader: _Reader) -> _Part:
     opening = "("
     if reader.peek() == "?":
-        if reader.text[reader.at : reader.at + 2] != "?:":
-            raise DefinitionError(_message(reader, "of the groups (?...) only (?:...) is the same everywhere"))
+        if reader.peek(2) != "?:":
+            raise reader.refuse("of the groups (?...) only (?:...) is the same everywhere")
         opening += reader.take(2)
-    inside, loops = _alternatives(reader)
+    inside = _alternatives(reader)
     if reader.take() != ")":
-        raise DefinitionError(_message(reader, "a ( without a )"))
-    return f"{opening}{inside})", True, loops
+        raise reader.refuse("a ( without a )")
+    return _Part(f"{opening}{inside.written})", inside.sample, loops=inside.loops)
 
 
-def _escape(reader: _Reader) -> tuple[str, bool, bool]:
+def _escape(reader: _Reader) -> _Part:
     char = reader.take()
-    if char in _META or char in _CONTROLS:
-        return f"\\{char}", True, False
+    if char and (char in _META or char in _CONTROLS):
+        return _literal(f"\\{char}", _CONTROLS.get(char, char))
     if char in ("A", "z"):
-        return f"\\{char}", False, False
+        return _anchor(f"\\{char}")
     instead = f"; write {_ASCII[char]}" if char in _ASCII else ""
-    raise DefinitionError(_message(reader, rf"\{char} differs between Rust, Java and Python{instead}"))
+    raise reader.refuse(rf"\{char} differs between Rust, Java and Python{instead}")
 
 
-def _klass(reader: _Reader) -> str:
+def _klass(reader: _Reader) -> _Part:
     """A bracketed class up to its ``]``: single characters and ranges, nothing that nests or intersects."""
-    written = "[" + (reader.take() if reader.peek() == "^" else "")
-    first = reader.at
-    while (char := reader.take()) != "]" or reader.at == first + 1:
-        if char in ("", "[", "]"):
-            raise DefinitionError(_message(reader, r"in [...], write \[ and \], and close it with ]"))
-        if char == reader.peek() and char in "&-~":
-            raise DefinitionError(_message(reader, f"{char}{char} in [...] means something else in each; escape it"))
-        if char == "\\":
-            char, _, _ = _escape(reader)
-            if char in (r"\A", r"\z"):
-                raise DefinitionError(_message(reader, f"{char} inside [...] is no character"))
-        written += char + _range_end(reader)
-    return f"{written}]"
-
-
-def _range_end(reader: _Reader) -> str:
-    if reader.peek() != "-" or reader.text[reader.at + 1 : reader.at + 2] in ("]", ""):
-        return ""
+    negated = reader.peek() == "^" and bool(reader.take())
+    written, members = "", ""
+    while reader.peek() != "]" or not written:
+        low = _member(reader)
+        high = _range_end(reader)
+        written += low.written + (f"-{high.written}" if high else "")
+        members += _between(reader, low, high) if high else low.sample(_Odometer(0))
     reader.take()
+    if not negated:
+        return _one_of(f"[{written}]", members)
+    others = "".join(char for char in _SAMPLES if not re.match(f"[{written}]", char))
+    return _one_of(f"[^{written}]", others or "\N{SNOWMAN}")
+
+
+def _member(reader: _Reader) -> _Part:
     char = reader.take()
-    if char == "\\":
-        char, _, _ = _escape(reader)
-    elif char in "[-&~":
-        raise DefinitionError(_message(reader, rf"a range ending in {char}; write \{char}"))
-    if reader.peek() == "-" and reader.text[reader.at + 1 : reader.at + 2] != "]":
-        raise DefinitionError(_message(reader, r"a - after a range; write \-"))
-    return f"-{char}"
+    if char in ("", "[", "]"):
+        raise reader.refuse(r"in [...], write \[ and \], and close it with ]")
+    if char == reader.peek() and char in "&-~":
+        raise reader.refuse(f"{char}{char} in [...] means something else in each; escape it")
+    if char != "\\":
+        return _literal(char, char)
+    part = _escape(reader)
+    if not part.repeatable:
+        raise reader.refuse(f"{part.written} inside [...] is no character")
+    return part
 
 
-def _repetition(reader: _Reader, *, repeatable: bool) -> tuple[str, bool]:
-    """The quantifier at this place, if any, and whether it has no upper bound."""
+def _range_end(reader: _Reader) -> _Part | None:
+    if reader.peek() != "-" or reader.peek(2) in ("-]", "-"):
+        return None
+    reader.take()
+    if reader.peek() == "-":
+        raise reader.refuse(r"a range ending in -; write \-")
+    high = _member(reader)
+    if reader.peek() == "-" and reader.peek(2) != "-]":
+        raise reader.refuse(r"a - after a range; write \-")
+    return high
+
+
+def _between(reader: _Reader, low: _Part, high: _Part) -> str:
+    """Up to a hundred characters of a range."""
+    first, last = (ord(part.sample(_Odometer(0))) for part in (low, high))
+    if first > last:
+        raise reader.refuse(f"the range {low.written}-{high.written} is empty")
+    return "".join(map(chr, range(first, min(last, first + 99) + 1)))
+
+
+def _repeated(reader: _Reader, part: _Part) -> _Part:
+    """``part`` with the quantifier that follows it, if any."""
     if reader.peek() not in ("*", "+", "?", "{"):
-        return "", False
-    if not repeatable:
-        raise DefinitionError(_message(reader, "a repetition after ^ or $ means nothing"))
+        return part
+    if not part.repeatable:
+        raise reader.refuse("a repetition after ^ or $ means nothing")
+    text, least, unbounded = _quantifier(reader)
+    if part.loops and unbounded:
+        raise reader.refuse("a repetition inside a repetition can take for ever in Java")
+    return _Part(
+        part.written + text,
+        lambda odometer: "".join(part.sample(odometer) for _ in range(least)),
+        loops=part.loops or unbounded,
+    )
+
+
+def _quantifier(reader: _Reader) -> tuple[str, int, bool]:
+    """Its text, the least number of repetitions, and whether it has no upper bound."""
     if reader.peek() == "{":
         found = _REPEAT.match(reader.text, reader.at)
-        if found is None:
-            raise DefinitionError(_message(reader, r"{ is written {2}, {2,} or {2,4}, or \{ for the character"))
-        text, unbounded = reader.take(len(found[0])), found[2] == ","
+        if found is None or (found[3] and int(found[3]) < int(found[1])):
+            raise reader.refuse(r"{ is written {2}, {2,} or {2,4}, or \{ for the character")
+        text, least, unbounded = reader.take(len(found[0])), int(found[1]), found[2] == ","
     else:
         text = reader.take()
-        unbounded = text != "?"
+        least, unbounded = int(text == "+"), text != "?"
     if reader.peek() == "?":
         text += reader.take()
-    if reader.peek() in ("*", "+", "?", "{"):
-        raise DefinitionError(_message(reader, f"{text}{reader.peek()} means something else in each; use one"))
-    return text, unbounded
-
-
-def _message(reader: _Reader, what: str) -> str:
-    return f"pattern {reader.text!r}, character {max(reader.at, 1)}: {what}"
+    if reader.peek() and reader.peek() in "*+?{":
+        raise reader.refuse(f"{text}{reader.peek()} means something else in each; use one")
+    return text, least, unbounded
