@@ -59,7 +59,7 @@ class LocalLauncher:
 
     def unfinished(self, key: RunKey) -> tuple[Status, ...]:
         index = self._index(key)
-        names = sorted(os.listdir(index)) if index.exists() else []
+        names = sorted(path.name for path in index.iterdir()) if index.exists() else []
         found = (self.status(name) for name in names)
         return tuple(s for s in found if s.phase in UNFINISHED and s.key == key)
 
@@ -200,7 +200,8 @@ def _members(home: Path) -> set[int]:
     with suppress(FileNotFoundError, ProcessLookupError):
         if local_runner.started(leader["pid"]) != leader["started"]:
             return set()
-    return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _session(pid) == leader["pid"]}
+    everybody = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return {pid for pid in everybody if _session(pid) == leader["pid"]}
 
 
 def _session(pid: int) -> int | None:

@@ -1,0 +1,270 @@
+"""What an author says about a task's inputs, as plain records: edges in Python and in JSON become the same ``Edge``.
+
+Pure: nothing here looks at a DAG. Which task an edge means and which port a nameless one feeds is decided in
+``link``, when the DAG is complete.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from framework.errors import ConfigError, PathError, clip
+from framework.identity import JobName
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset
+
+    from framework.config import JobConfig, OperatorEntry
+
+RUNS: Final = ("same", "latest")
+SECTIONS: Final = ("input", "output", "parameters", "spark")
+_PORT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One data edge as written. None for ``dag_id`` and ``team`` means the consumer's own; durations in seconds.
+
+    ``port`` is None for a JSON entry without ``as``. ``place`` says where it was written, for error messages.
+    """
+
+    place: str
+    task_id: str
+    port: str | None = None
+    dag_id: str | None = None
+    team: str | None = None
+    output: str = "default"
+    run: Literal["same", "latest"] = "same"
+    wait_s: int = 0
+    max_age_s: int | None = None
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The output of a task that is not in this DAG run: another DAG's, or an earlier run of this one.
+
+    ``run``: ``same`` (the run with my date or partition key) or ``latest`` (the newest dated run at or before mine;
+    strictly before for my own task). ``wait``: how long to wait for it, an ISO duration such as ``PT2H``.
+    ``max_age``: refuse a ``latest`` run that is older. ``team`` and ``dag_id`` default to this DAG's.
+
+    Raises: ConfigError with all mistakes.
+    """
+
+    task_id: str
+    dag_id: str | None = None
+    team: str | None = None
+    output: str = "default"
+    run: str = "same"
+    wait: str | timedelta = timedelta(0)
+    max_age: str | timedelta | None = None
+
+    def __post_init__(self) -> None:
+        self._entry()
+
+    def edge(self, port: str, place: str) -> Edge:
+        return _edge(self._entry(), port, place)
+
+    @property
+    def asset(self) -> "Asset":
+        """What to schedule on: ``schedule=[Upstream("delays", dag_id="flights.daily", team="flights").asset]``.
+
+        Raises: ConfigError when it does not say whose task it is.
+        """
+        from airflow_bindings.assets import asset_of
+        from framework.identity import TaskKey
+
+        dag_id = self.dag_id
+        team = self.team or (dag_id or "").partition(".")[0]
+        if dag_id is None:
+            raise ConfigError("an asset needs the DAG's id", where=repr(self), next_step='add dag_id="<team>.<name>"')
+        return asset_of(TaskKey(team, dag_id, self.task_id), consumer=True)
+
+    def _entry(self) -> "OperatorEntry":
+        from framework.config import OperatorEntry
+
+        where = f"Upstream({self.task_id!r})"
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        wrong = [*_templated(where, given), *_unsupported_run(where, self.run)]
+        if wrong:
+            raise ConfigError("an upstream cannot mean what it says", where=where, details=wrong)
+        return OperatorEntry.parse(given, where=where)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A Spark task's definition, checked as far as it can be without its DAG.
+
+    ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
+    ``outputs``: names that ``job_config["output"]`` mentions.
+    """
+
+    job: JobName
+    edges: tuple[Edge, ...] = ()
+    stored: tuple[str | None, str] | None = None
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The author's arguments of one task, unrendered."""
+
+    job: Any
+    job_config: Any = None
+    inputs: Any = None
+    parameters: Any = None
+    spark_conf: Any = None
+    stored_as: Any = None
+
+
+def task_spec(given: Arguments, *, where: str) -> TaskSpec:
+    """The definition in ``given``. Raises: ConfigError with every mistake and its place."""
+    wrong: list[str] = []
+    config = _job_config(given.job_config, wrong)
+    wrong += _said_twice(given)
+    edges = [*_python_edges(given.inputs, wrong), *(_json_edges(config) if config else ())]
+    job = _attempt(lambda: JobName.parse(given.job), wrong)
+    stored = _stored(given.stored_as, wrong)
+    wrong += _not_a_mapping("parameters", given.parameters) + _not_a_mapping("spark_conf", given.spark_conf)
+    if wrong or job is None:
+        raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
+    return TaskSpec(job, tuple(edges), stored, tuple(config.output) if config else ())
+
+
+def _attempt(build: Any, wrong: list[str]) -> Any:
+    try:
+        return build()
+    except (ConfigError, PathError) as error:
+        wrong += error.details or (str(error).replace("\n", " "),)
+        return None
+
+
+def _job_config(given: Any, wrong: list[str]) -> "JobConfig | None":
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        wrong.append(f"job_config: a dictionary with {', '.join(SECTIONS)}, got {clip(given, 80)}")
+        return None
+    from framework.config import JobConfig
+
+    entries = list(_entries(given))
+    found = [line for place, entry in entries for line in _templated(place, entry)]
+    found += [line for place, entry in entries for line in _unsupported_run(place, entry.get("run", "same"))]
+    if found:
+        wrong += found
+        return None
+    config: JobConfig | None = _attempt(lambda: JobConfig.parse(given, where="job_config"), wrong)
+    return config
+
+
+def _entries(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    section = given.get("input")
+    operators = section.get("operators") if isinstance(section, Mapping) else None
+    for index, entry in enumerate(operators if isinstance(operators, list | tuple) else ()):
+        if isinstance(entry, Mapping):
+            yield f"input.operators.{index}", entry
+
+
+def _json_edges(config: "JobConfig") -> Iterator[Edge]:
+    for index, entry in enumerate(config.input.operators):
+        yield _edge(entry, entry.port, f"job_config.input.operators.{index}")
+
+
+def _edge(entry: "OperatorEntry", port: str | None, place: str) -> Edge:
+    return Edge(
+        place=place,
+        task_id=entry.task_id,
+        port=port,
+        dag_id=entry.dag_id,
+        team=entry.team,
+        output=entry.output,
+        run=entry.run,
+        wait_s=int(entry.wait.total_seconds()),
+        max_age_s=None if entry.max_age is None else int(entry.max_age.total_seconds()),
+    )
+
+
+def _python_edges(inputs: Any, wrong: list[str]) -> Iterator[Edge]:
+    if inputs is None:
+        return
+    if not isinstance(inputs, Mapping):
+        wrong.append(f"inputs: a dictionary from port to edge, got {clip(inputs, 80)}")
+        return
+    for port, value in inputs.items():
+        if not (isinstance(port, str) and _PORT.fullmatch(port)):
+            wrong.append(f"inputs: {port!r} is no port name; ports are parameters of the job's transform")
+            continue
+        many = isinstance(value, list | tuple)
+        for index, item in enumerate(value if many else [value]):
+            place = f"inputs.{port}.{index}" if many else f"inputs.{port}"
+            edge = _python_edge(item, port, place, wrong)
+            if edge:
+                yield edge
+
+
+def _python_edge(item: Any, port: str, place: str, wrong: list[str]) -> Edge | None:
+    # Both are loaded already wherever an operator class exists.
+    from airflow.sdk.definitions._internal.abstractoperator import AbstractOperator
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg, XComArg
+
+    if isinstance(item, Upstream):
+        return item.edge(port, place)
+    if isinstance(item, PlainXComArg):
+        output = "default" if item.key == "return_value" else item.key
+        return Edge(place=place, task_id=item.operator.task_id, port=port, output=output)
+    if isinstance(item, XComArg):
+        wrong.append(f"{place}: .map(), .zip() and .concat() change values, and an edge is no value; use <task>.output")
+    elif isinstance(item, AbstractOperator):
+        name = item.task_id.rpartition(".")[2]
+        wrong.append(f"{place}: the task itself; Airflow would not see the edge. Write {name}.output")
+    else:
+        wrong.append(f"{place}: <task>.output, Upstream(...) or a list of these, got {clip(repr(item), 80)}")
+    return None
+
+
+def _templated(place: str, given: Mapping[str, Any]) -> list[str]:
+    found = [name for name, value in given.items() if isinstance(value, str) and "{{" in value]
+    return [f"{place}.{name}: an edge is never a template: the DAG must know it when it is parsed" for name in found]
+
+
+def _unsupported_run(place: str, run: object) -> list[str]:
+    if run in RUNS:
+        return []
+    return [f"{place}.run: {clip(repr(run), 40)} is not supported in this version; 'same' and 'latest' are"]
+
+
+def _said_twice(given: Arguments) -> list[str]:
+    config = given.job_config if isinstance(given.job_config, Mapping) else {}
+    spark = config.get("spark")
+    pairs = (
+        ("inputs", given.inputs, 'job_config["input"]', config.get("input")),
+        ("parameters", given.parameters, 'job_config["parameters"]', config.get("parameters")),
+        ("spark_conf", given.spark_conf, 'job_config["spark"]', spark),
+    )
+    return [
+        f"{a} and {b} say the same thing twice; keep one" for a, x, b, y in pairs if x is not None and y is not None
+    ]
+
+
+def _not_a_mapping(name: str, value: Any) -> list[str]:
+    from airflow.sdk.definitions.xcom_arg import XComArg
+
+    if value is None or isinstance(value, Mapping | XComArg):
+        return []
+    return [f"{name}: a dictionary, got {clip(repr(value), 80)}"]
+
+
+def _stored(given: Any, wrong: list[str]) -> tuple[str | None, str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or "{{" in given or not all(given.split("/")) or given.count("/") > 1:
+        wrong.append(f'stored_as: "<task>" or "<dag>/<task>", never a template, got {clip(repr(given), 80)}')
+        return None
+    dag_id, slash, task_id = given.rpartition("/")
+    return (dag_id if slash else None, task_id)
+
+
+def mistakes_of(errors: Iterable[ConfigError]) -> list[str]:
+    """Every mistake in ``errors`` as one list of lines."""
+    return [line for error in errors for line in (error.details or (error.what,))]

@@ -1,0 +1,88 @@
+"""The operator that runs a typed Spark job as a task. Thin on purpose: parsing a DAG file pays for what stands here."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
+
+from airflow_bindings.edges import Arguments, task_spec
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SparkExecutionEnvironmentOperator(BaseOperator):
+    """Run ``job`` for this DAG run, and publish its outputs at ``/team/dag_id/task_id/run``.
+
+    ``job``: ``jobs.<team>.<module>:<Class>``, by name: parsing never imports it.
+    ``inputs``: what feeds each port: ``task.output``, ``task.output["name"]``, ``Upstream(...)``, or a list (union).
+    ``parameters``: the job's fields; may hold templates and may be mapped over.
+    ``job_config``: the same sections, and ``output``, as JSON. A section is said once, here or there.
+    ``spark_conf``: Spark settings of this task; the platform's own are applied after them.
+    ``stored_as``: ``task`` or ``dag/task``, the names its outputs are kept under after a rename.
+    ``deferrable``: wait in the triggerer; default is Airflow's ``[operators] default_deferrable``.
+
+    Raises: ConfigError when the definition cannot mean what it says, with every mistake.
+    """
+
+    template_fields: Sequence[str] = ("inputs", "parameters", "job_config")
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json", "job_config": "json"}
+    ui_color = "#f7e6c8"
+
+    teamspark_task: ClassVar[bool] = True
+
+    # One bit that a signal handler sets and ``execute`` polls: Airflow runs on_kill and returns into execute.
+    _killed = False
+
+    def __init__(  # noqa: PLR0913  the operator's arguments are its interface, all by keyword
+        self,
+        *,
+        job: str,
+        job_config: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        spark_conf: Mapping[str, str] | None = None,
+        stored_as: str | None = None,
+        deferrable: bool | None = None,
+        **base: Any,
+    ) -> None:
+        super().__init__(**base)
+        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as)
+        self.spec = task_spec(given, where=f"task {self.task_id}")
+        self.job = job
+        self.job_config = job_config
+        self.inputs = inputs
+        self.parameters = parameters
+        self.spark_conf = spark_conf
+        self.stored_as = stored_as
+        self.deferrable = deferrable
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Admit, launch or adopt, wait, and clean up; the value is the run's reference, for XCom."""
+        from airflow_bindings.phases import execute
+
+        return execute(self, context)
+
+    def resume(self, context: "Context", event: Any = None) -> dict[str, Any]:
+        """Continue after a deferral. ``event`` only says that it is time to look; it decides nothing."""
+        from airflow_bindings.phases import resume
+
+        return resume(self, context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
+        """Airflow resumes a task whose trigger failed or timed out only to fail it: the run must end first."""
+        if next_method == TRIGGER_FAIL_REPR:
+            from airflow_bindings.phases import abandon
+
+            abandon(self, context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def on_kill(self) -> None:
+        self._killed = True
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody asked for this task's end."""
+        return self._killed

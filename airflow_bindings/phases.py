@@ -1,0 +1,237 @@
+"""The life of a task: admit, launch or adopt, wait, and always clean up.
+
+Airflow's own ``pre_execute`` and ``post_execute`` are not used: the second is skipped on failure and on deferral, and
+gets no result. These phases are called from ``execute`` and from ``resume``, so they hold on every way out.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NoReturn
+
+from airflow_bindings.admission import Admitted, admit
+from airflow_bindings.command import driver_command, driver_environment, submit_options
+from airflow_bindings.outcome import Again, Done, Patience, Stop, decide
+from airflow_bindings.report import announce
+from airflow_bindings.settings import Settings, read_settings
+from airflow_bindings.state import LaunchState, StateStore, load, save, store_of
+from framework.errors import RetryableError, RunLost, Superseded, TeamsparkError, scrub
+from framework.launch.base import ADOPTABLE, Launcher, LaunchRequest
+from framework.launch.local import LocalLauncher
+
+# Airflow kills a task five seconds after asking it to end, so the question is looked at often.
+TICK_S: Final = 0.2
+MAX_LOG_BYTES: Final = 1 << 20
+
+
+def execute(task: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+    """All phases of a try. Raises: AirflowFailException (final), AirflowException (retried), TaskDeferred."""
+    with _as_airflow_errors():
+        life = _life(task, context)
+        with life.cleaned_up():
+            life.adopt_or_launch()
+            return life.to_the_end()
+
+
+def resume(task: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+    """The rest of a try after a deferral, in a new process. Raises: as ``execute``."""
+    with _as_airflow_errors():
+        life = _life(task, context)
+        with life.cleaned_up():
+            life.require_launch()
+            return life.to_the_end()
+
+
+def abandon(task: Any, context: Mapping[str, Any]) -> None:
+    """End what a deferred task left running: its trigger failed or ran out of time."""
+    with _as_airflow_errors():
+        life = _life(task, context)
+        life.end()
+
+
+@contextmanager
+def _as_airflow_errors() -> Iterator[None]:
+    """Our error class says whether a retry may help; Airflow wants that said in its own classes."""
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    try:
+        yield
+    except TeamsparkError as error:
+        said = f"{type(error).__name__}: {error}" if type(error) not in _ROOTS else str(error)
+        raise (AirflowException if error.retryable else AirflowFailException)(said) from error
+
+
+def _life(task: Any, context: Mapping[str, Any]) -> "Life":
+    settings = read_settings()
+    store = store_of(context)
+    admitted = admit(task, context, settings)
+    return Life(task, context, settings, admitted, store, load(store) or LaunchState.first())
+
+
+@dataclass
+class Life:
+    """One process's part in the life of a task instance. ``state`` is what the store holds, or is about to."""
+
+    task: Any
+    context: Mapping[str, Any]
+    settings: Settings
+    admitted: Admitted
+    store: StateStore
+    state: LaunchState
+    launcher: Launcher = field(init=False)
+    _log_read: int = 0
+
+    def __post_init__(self) -> None:
+        self.launcher = LocalLauncher(self.settings.state_dir)
+
+    def adopt_or_launch(self) -> None:
+        """Take over what an earlier process of this clear number started, or start anew."""
+        key, name = self.admitted.run.key, self.state.name
+        status = self.launcher.status(name) if name else None
+        same_clear = self.state.clear_number == self.admitted.run.clear_number
+        if status and same_clear and status.phase in ADOPTABLE and self.state.owns(status, key):
+            self.task.log.info("Adopting launch %s, which is %s", name, status.phase)
+            self._end_others(keep=name)
+            return
+        self.state = replace(self.state, lost=0)
+        self.launch()
+
+    def require_launch(self) -> None:
+        """Raises: RunLost when the store remembers no launch."""
+        if self.state.name is None:
+            raise RunLost("this task was resumed, but remembers no launch", where=str(self.admitted.run.key))
+
+    def launch(self) -> None:
+        """Create the next launch. The server sees its name first, and refuses it to a try that it has replaced."""
+        run, former = self.admitted.run, self.state.name
+        self.state = self.state.next_launch(run.key, try_number=run.try_number, clear_number=run.clear_number)
+        save(self.store, self.state)
+        self._end_others(keep=None)
+        if former:
+            self.launcher.clear(former)
+        self._log_read = 0
+        self.launcher.start(self._request())
+        self.task.log.info("Started %s as %s", self.admitted.told.job, self.state.name)
+
+    def to_the_end(self) -> dict[str, Any]:
+        """Watch, and launch again where that is due, until there is an outcome."""
+        patience = Patience(self.settings.lost_budget, self.admitted.wait_s, self.settings.pause_s)
+        while True:
+            status = self.launcher.status(self._name)
+            self._relay_log()
+            step = decide(status, self.state, patience, now=time.time())
+            if isinstance(step, Done):
+                return announce(self.task, self.context, self.admitted, step.result)
+            if isinstance(step, Stop):
+                raise step.error
+            if isinstance(step, Again):
+                self._launch_again(step)
+            else:
+                self._pause(until=None)
+
+    def end(self) -> None:
+        """Kill the launch if it lives, and remove what only a living one needs."""
+        if self.state.name:
+            self.launcher.kill(self.state.name)
+            self.launcher.clear(self.state.name)
+
+    @contextmanager
+    def cleaned_up(self) -> Iterator[None]:
+        """Whatever ends this try ends its launch and clears its bootstraps; a deferral ends nothing."""
+        from airflow.sdk.exceptions import TaskDeferred
+
+        try:
+            yield
+        except TaskDeferred:
+            raise
+        except BaseException:
+            self._relay_log()
+            self.end()
+            raise
+        self.launcher.clear(self._name)
+
+    @property
+    def _name(self) -> str:
+        assert self.state.name is not None, "a launch is remembered before it is looked at"
+        return self.state.name
+
+    def _request(self) -> LaunchRequest:
+        run, conf = self.admitted.run, self.admitted.told.spark_conf
+        options = submit_options(run.key.team, name=self._name, conf=conf)
+        return LaunchRequest(
+            name=self._name,
+            key=run.key,
+            epoch=self.state.epoch,
+            clear_number=run.clear_number,
+            command=driver_command(self.settings),
+            config=self.admitted.config(self.state.epoch),
+            env=driver_environment(self.settings, options, os.environ),
+            directory=self.settings.workspace,
+        )
+
+    def _end_others(self, *, keep: str | None) -> None:
+        """Every other unfinished run of this key is killed and seen gone. Raises: Superseded if one is newer."""
+        for status in self.launcher.unfinished(self.admitted.run.key):
+            if status.name == keep:
+                continue
+            if status.epoch is not None and status.epoch.newer_than(self.state.epoch):
+                raise Superseded("a newer try of this task is running", where=status.name)
+            self.task.log.info("Ending launch %s of an earlier try", status.name)
+            self.launcher.kill(status.name)
+            self.launcher.clear(status.name)
+
+    def _launch_again(self, step: Again) -> None:
+        # A due time that is remembered already was waited for by a process before this one.
+        if self.state.due is None:
+            self.state = step.state
+            save(self.store, self.state)
+            self.task.log.info("Launch %s: %s", self._name, step.why)
+            self.launcher.clear(self._name)
+        if self.state.due is not None and time.time() < self.state.due:
+            self._pause(until=self.state.due)
+        self.launch()
+
+    def _pause(self, *, until: float | None) -> None:
+        """Let time pass, in the triggerer or here: to ``until``, or until it is time to look again."""
+        if self._deferrable:
+            self._defer(until)
+        end = until if until is not None else time.time() + self.settings.poll_s
+        while (left := end - time.time()) > 0:
+            self._stop_if_killed()
+            time.sleep(min(TICK_S, left))
+        self._stop_if_killed()
+
+    @property
+    def _deferrable(self) -> bool:
+        from airflow.sdk.configuration import conf
+
+        chosen: bool | None = self.task.deferrable
+        return conf.getboolean("operators", "default_deferrable", fallback=False) if chosen is None else chosen
+
+    def _defer(self, due: float | None) -> NoReturn:
+        from airflow_bindings.triggers import RunTrigger
+
+        self._stop_if_killed()
+        poll_s, state_dir = self.settings.poll_s, str(self.settings.state_dir)
+        trigger = RunTrigger(state_dir=state_dir, name=self._name, poll_s=poll_s, due=due)
+        self.task.defer(trigger=trigger, method_name="resume", timeout=self.task.execution_timeout)
+        raise AssertionError("defer() always raises")
+
+    def _stop_if_killed(self) -> None:
+        if self.task.killed:
+            raise RetryableError("somebody ended this task", where=str(self.admitted.run.key))
+
+    def _relay_log(self) -> None:
+        """What the run printed since the last look, line by line, into the task's log."""
+        while self._log_read < MAX_LOG_BYTES:
+            chunk = self.launcher.log(self._name, offset=self._log_read)
+            if not chunk:
+                return
+            self._log_read += len(chunk)
+            for line in chunk.decode(errors="replace").splitlines():
+                self.task.log.info("| %s", scrub(line))
+
+
+_ROOTS: Final = frozenset({TeamsparkError, RetryableError})

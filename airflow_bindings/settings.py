@@ -1,0 +1,52 @@
+"""The platform's settings of these bindings: section ``[teamspark]`` of Airflow's configuration.
+
+Read when a task runs, never at import. Airflow's own rules give the environment's names:
+``AIRFLOW__TEAMSPARK__WORKSPACE`` and so on.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from framework.tenancy.load import find_workspace
+
+SECTION: Final = "teamspark"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the platform decided for every team."""
+
+    workspace: Path
+    """Where ``k8s/teams`` and ``jobs`` are; runs start there. Default: at or above the working directory."""
+    state_dir: Path
+    """Where the local launcher keeps launches: a local disk. Default: ``<workspace>/.teamspark/launches``."""
+    python: str
+    """Interpreter of the jobs' environment (it has pyspark). Default: the one running Airflow."""
+    driver: str
+    """Module started for a run, with ``--config FILE --result FILE``. Default: ``framework.driver``."""
+    poll_s: float
+    """Seconds between two looks at a run. Default 1: short beside a JVM's start, cheap beside a file read."""
+    pause_s: float
+    """Shortest pause before a run starts again because an input was not there. Default 5; it grows with the wait."""
+    lost_budget: int
+    """How often one try starts again after the machine lost its run, unseen by the author's retries. Default 3."""
+
+
+def read_settings() -> Settings:
+    """Raises: ConfigError when no workspace is configured and none is found."""
+    from airflow.sdk.configuration import conf
+
+    named = conf.get(SECTION, "workspace", fallback=None)
+    workspace = Path(named) if named else find_workspace(Path.cwd())
+    state_dir = conf.get(SECTION, "state_dir", fallback=None)
+    return Settings(
+        workspace=workspace,
+        state_dir=Path(state_dir) if state_dir else workspace / ".teamspark" / "launches",
+        python=conf.get(SECTION, "python", fallback=None) or sys.executable,
+        driver=conf.get(SECTION, "driver", fallback=None) or "framework.driver",
+        poll_s=float(conf.get(SECTION, "poll_s", fallback=None) or 1.0),
+        pause_s=float(conf.get(SECTION, "pause_s", fallback=None) or 5.0),
+        lost_budget=int(conf.get(SECTION, "lost_budget", fallback=None) or 3),
+    )

@@ -1,0 +1,51 @@
+"""One Airflow for all tests of this folder: a home of its own, migrated once."""
+
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.airflow_bindings.platform import Platform
+
+# Airflow and its providers warn about themselves; what our own code warns about stays an error.
+FOREIGN = ("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning", "ignore::ResourceWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and "platform" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.airflow)
+            for line in FOREIGN:
+                item.add_marker(pytest.mark.filterwarnings(line))
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    assert "airflow.configuration" not in sys.modules, "another test imported Airflow with another home"
+    root = tmp_path_factory.mktemp("airflow")
+    made = Platform(root / "home", root / "workspace")
+    (root / "home").mkdir()
+    made.create()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(made.home))
+        made.migrate()
+        yield made
+
+
+@pytest.fixture
+def platform(airflow_home: Platform, monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> Platform:
+    monkeypatch.setenv("AIRFLOW_HOME", str(airflow_home.home))
+    # In process, the Execution API knows no token and so no team: the plain form stands in for the team's own.
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS__SPARK", '{"conn_type": "spark", "host": "local[2]"}')
+    monkeypatch.setenv("AIRFLOW_CONN_INSIGHTS__SPARK", '{"conn_type": "spark", "host": "local[2]"}')
+    return airflow_home
+
+
+@pytest.fixture
+def name() -> str:
+    """A DAG name that no other test uses."""
+    return f"d{uuid.uuid4().hex[:8]}"

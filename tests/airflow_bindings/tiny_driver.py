@@ -1,0 +1,60 @@
+"""A driver for lifecycle tests: obeys its parameters instead of running Spark.
+
+The platform's setting ``driver`` names it. It keeps the contract of the real one: ``--config``, ``--result``,
+exit codes, a result that appears whole. ``do`` says how it ends; ``until`` names a file it waits for first;
+``first`` is what the first launches do instead, one after the other.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+CODES = {"published": 0, "failed": 65, "retryable": 74, "not_yet": 75}
+
+
+def main() -> None:
+    config = json.loads(Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+    result = Path(sys.argv[sys.argv.index("--result") + 1])
+    told = config["parameters"]
+    before = note(config)
+    print(f"running {config['job']}", flush=True)
+    if "until" in told:
+        while not Path(told["until"]).exists():
+            time.sleep(0.02)
+    do = (told.get("first", []) + [told.get("do", "published")] * (before + 1))[before]
+    if do == "lost":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if do == "silent":
+        sys.exit(1)
+    leave(result, config, do)
+    sys.exit(CODES[do])
+
+
+def note(config: dict) -> int:
+    """Write down that this launch began; the number of launches of its run key before it."""
+    seen = Path("launches.jsonl")
+    with seen.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({**config, "pid": os.getpid(), "env": dict(os.environ)}) + "\n")
+    lines = [json.loads(line) for line in seen.read_text(encoding="utf-8").splitlines()]
+    return sum(line["key"] == config["key"] for line in lines) - 1
+
+
+def leave(path: Path, config: dict, do: str) -> None:
+    result = {"version": 1, "verdict": "failed" if do == "retryable" else do, "key": config["key"], "error": None}
+    if do == "published":
+        rows = {"rows": 3, "bytes": 30, "files": 1}
+        facts = {"attempt": config["epoch"]["launch"], "path": "/somewhere", "digest": "d" * 64}
+        result |= facts | {"outputs": {"default": rows, "rejects": rows}}
+    else:
+        kind = {"failed": "JobFailed", "retryable": "StoreUnavailable", "not_yet": "NotYet"}[do]
+        result["error"] = {"error": kind, "retryable": do != "failed", "message": f"told to end as {do}"}
+    aside = path.with_suffix(".tmp")
+    aside.write_text(json.dumps(result), encoding="utf-8")
+    aside.replace(path)
+
+
+if __name__ == "__main__":
+    main()
