@@ -1,5 +1,6 @@
 """The configuration of a run that no Airflow asked for: on a laptop or in a test, one try of one made-up task. Pure,
-but for the random incarnation that keeps two calls apart."""
+but for the random incarnation that keeps two calls apart.
+"""
 
 import secrets
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.config import EdgeRef, ExportedConfig, RunFacts
+from framework.errors import ConfigError
 from framework.identity import Epoch, JobName, RunKey
 from framework.storage.paths import LOCAL_DAG, RunRecord, run_segment
 
@@ -31,14 +33,13 @@ class LaptopRun:
 def laptop_config(run: LaptopRun, workspace: Path) -> ExportedConfig:
     """The exported configuration of ``run``: try 1, launch 1, a day's interval, in the laptop's own place.
 
-    Raises: ConfigError for a job name that is none; PathError.
+    Raises: PathError.
     """
     logical = _moment(run.moment)
-    name = JobName.parse(run.job)
+    team, task_id = _place(run.job)
     record = RunRecord(run_id=f"local__{run.now.isoformat()}", run_after=run.now, logical_date=logical)
-    task_id = f"{name.module.split('.', 2)[2]}.{name.class_name}"
     return ExportedConfig(
-        key=RunKey(name.team, LOCAL_DAG, task_id, run_segment(record)),
+        key=RunKey(team, LOCAL_DAG, task_id, run_segment(record)),
         epoch=Epoch(incarnation=secrets.token_hex(8), try_number=1, launch=1),
         job=run.job,
         parameters=run.parameters,
@@ -53,6 +54,15 @@ def laptop_config(run: LaptopRun, workspace: Path) -> ExportedConfig:
         spark_conf=run.spark_conf,
         workspace=str(workspace),
     )
+
+
+def _place(job: str) -> tuple[str, str]:
+    """Team and task id for a job's name; a job that a test defines belongs to nobody."""
+    try:
+        name = JobName.parse(job)
+    except ConfigError:
+        return "nobody", job.rpartition(":")[2].rpartition(".")[2]
+    return name.team, f"{name.module.split('.', 2)[2]}.{name.class_name}"
 
 
 def _moment(value: date | datetime | None) -> datetime | None:

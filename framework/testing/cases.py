@@ -1,0 +1,98 @@
+"""The fixtures convention: ``jobs/<team>/fixtures/<job>/<case>/``, found for every job there is.
+
+``<job>`` is the class name in snake_case. A case holds ``in.<port>.json|csv``, ``out.<output>.json|csv`` and, if it
+needs them, ``case.yaml`` with ``run`` (a date), ``parameters`` and ``fails`` (check name to number of rows).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from framework.errors import ConfigError
+from framework.job import Job, Signature, job_name
+from framework.plan import Fixture
+from framework.records import Record
+from framework.schema.model import Schema
+from framework.testing.rows import fill, read_csv_rows, read_json_rows, unchecked
+
+SUFFIXES = (".json", ".csv")
+
+
+class CaseFile(Record):
+    """``case.yaml``."""
+
+    run: date | datetime | None = None
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    fails: Mapping[str, int] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder of fixtures; ``inputs`` and ``outputs`` name its files by port."""
+
+    job: str
+    folder: Path
+    settings: CaseFile
+    inputs: Mapping[str, Path]
+    outputs: Mapping[str, Path]
+
+    def __str__(self) -> str:
+        return f"{self.job.rpartition(':')[2]}-{self.folder.name}"
+
+
+def snake_case(name: str) -> str:
+    """``DelayByCarrier`` as ``delay_by_carrier``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def fixtures_of(job: type[Job], jobs_root: Path) -> Path:
+    """Where the cases of ``job`` are."""
+    team = job.__module__.split(".")[1]
+    return jobs_root / team / "fixtures" / snake_case(job.__name__)
+
+
+def find_cases(job: type[Job], jobs_root: Path) -> Iterator[Case]:
+    """The cases of ``job``, by name. Raises: ConfigError for a folder that is not one."""
+    root = fixtures_of(job, jobs_root)
+    for folder in sorted(path for path in root.glob("*") if path.is_dir()):
+        yield read_case(folder, job_name(job))
+
+
+def read_case(folder: Path, job: str) -> Case:
+    """The case in ``folder``. Raises: ConfigError, listing every file that does not belong."""
+    found: dict[str, dict[str, Path]] = {"in": {}, "out": {}}
+    wrong = []
+    for path in sorted(folder.iterdir()):
+        side, _, port = path.stem.partition(".")
+        if side in found and port and path.suffix in SUFFIXES:
+            found[side][port] = path
+        elif path.name != "case.yaml":
+            wrong.append(f"{path.name}: expected in.<port>, out.<output> (.json or .csv) or case.yaml")
+    if wrong:
+        raise ConfigError("files that belong to no case", where=str(folder), details=wrong)
+    text = folder / "case.yaml"
+    data = yaml.safe_load(text.read_text(encoding="utf-8")) if text.exists() else None
+    return Case(job, folder, CaseFile.parse(data or {}, where=str(text)), found["in"], found["out"])
+
+
+def stated_rows(path: Path, schema: type[Schema]) -> list[dict[str, Any]]:
+    """The rows that a fixture file states, typed, without filling. Raises: ConfigError."""
+    text = path.read_text(encoding="utf-8")
+    return read_json_rows(text, schema) if path.suffix == ".json" else read_csv_rows(text, schema)
+
+
+def case_fixtures(signature: Signature, case: Case) -> dict[str, Fixture]:
+    """The complete rows of a case's inputs. Where checks are meant to fail, rows may break them. Raises: ConfigError."""
+    fixtures = {}
+    for name, path in case.inputs.items():
+        schema = signature.inputs[signature.contract.input(name).name]
+        stated = stated_rows(path, schema)
+        rows = fill(schema, unchecked(stated) if case.settings.fails else stated)
+        fixtures[name] = Fixture(tuple(rows), str(path))
+    return fixtures

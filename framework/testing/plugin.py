@@ -1,0 +1,34 @@
+"""The pytest plugin: ``spark``, one session for the whole test run, and ``run_job``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from framework.testing.running import JobRunner
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def spark(pytestconfig: pytest.Config) -> Iterator["SparkSession"]:
+    """One Spark session for all tests: two cores, a small heap, no UI, few partitions, a quick start."""
+    from framework.spark.session import open_session
+    from framework.spark.settings import SessionSettings
+
+    settings = SessionSettings(
+        app_name="tests",
+        conf={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "1g"},
+        archive_dir=pytestconfig.rootpath / ".teamspark" / "archive",
+        short_job=True,
+    )
+    with open_session(settings) as session:
+        yield session
+
+
+@pytest.fixture
+def run_job(spark: "SparkSession", tmp_path: Path) -> JobRunner:
+    """Runs a job on rows, in a store of its own: ``run_job(Delays(by="carrier"), {"flights": [...]})``."""
+    return JobRunner(spark, tmp_path)
