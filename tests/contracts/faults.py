@@ -54,7 +54,7 @@ class LaggingStore(Wrapped):
     Counted, not timed, so that tests are exact; each name lags by itself, which is worse than any real cache.
     """
 
-    def __init__(self, inner: Store, looks: Callable[[str], int] = lambda path: 2) -> None:
+    def __init__(self, inner: Store, looks: Callable[[str], int] = lambda _: 2) -> None:
         super().__init__(inner)
         self._looks = looks
         self._missed: Counter[str] = Counter()

@@ -28,7 +28,7 @@ class Try:
 
 def quick_log(store: Store, key: RunKey = KEY) -> RunLog:
     """A log that never sleeps: whoever waits is decided by the test, not by the clock."""
-    return RunLog(store, key, pause=lambda seconds: None)
+    return RunLog(store, key, pause=lambda _: None)
 
 
 def put(store: Store, path: str, data: bytes) -> bool:
