@@ -51,9 +51,10 @@ def to_single(value: float) -> float:
 
 
 LONG: Final = IntWidth(64, "long")
-Int8 = Annotated[int, IntWidth(8, "byte")]
-Int16 = Annotated[int, IntWidth(16, "short")]
-Int32 = Annotated[int, IntWidth(32, "integer")]
+WIDTHS: Final = (IntWidth(8, "byte"), IntWidth(16, "short"), IntWidth(32, "integer"), LONG)
+Int8 = Annotated[int, WIDTHS[0]]
+Int16 = Annotated[int, WIDTHS[1]]
+Int32 = Annotated[int, WIDTHS[2]]
 Float32 = Annotated[float, SinglePrecision()]
 
 
