@@ -50,7 +50,7 @@ def _checks(name: str, shape: Shape) -> tuple[Check, ...]:
 
 def _source_name(info: FieldInfo) -> str | None:
     """The plain alias. Two aliases that differ would be two schemas; pydantic takes one of them silently."""
-    if {info.validation_alias, info.serialization_alias} != {info.alias}:
+    if (info.validation_alias, info.serialization_alias) != (info.alias, info.alias):
         raise DefinitionError('only a plain alias, Field(alias="..."), has a meaning here')
     if info.alias is not None and not info.alias.strip():
         raise DefinitionError("an empty alias")

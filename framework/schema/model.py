@@ -170,7 +170,7 @@ def _describe(schema: type[Schema], outer: tuple[type, ...]) -> list[str]:
         try:
             columns.append(column_of(name, info, struct_of=struct_of))
         except DefinitionError as error:
-            mistakes.append(f"{name}: {error.what}")
+            mistakes += [f"{name}: {error.what}", *(f"  {line}" for line in error.details)]
     mistakes += twins(schema.model_fields)
     mistakes += _key_mistakes(
         schema.__declared__.key, schema.model_fields, {column.name: column for column, _ in columns}

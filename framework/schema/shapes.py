@@ -172,7 +172,7 @@ def _note_policed(notes: _Notes, item: Policed) -> None:
         raise DefinitionError(f"{item!r}: holds no constraint")
 
 
-# pydantic keeps these in a private class of its own, one attribute each; None, and what is in the table, mean nothing.
+# pydantic keeps these in classes of its own, one attribute each; None, and what is in the table, mean nothing.
 _HARMLESS: Final[Mapping[str, tuple[object, ...]]] = {
     "strict": (True, False),
     "allow_inf_nan": (True,),
@@ -185,7 +185,7 @@ _HARMLESS: Final[Mapping[str, tuple[object, ...]]] = {
 
 
 def _note_general(notes: _Notes, item: object, policy: Policy) -> None:
-    if not isinstance(item, at.BaseMetadata) or type(item).__name__ != "_PydanticGeneralMetadata":
+    if type(item).__name__ not in ("_PydanticGeneralMetadata", "AllowInfNan"):
         shown = item if isinstance(item, type) else type(item)
         raise DefinitionError(f"{shown.__name__} has no meaning in Spark; constraints are Ge, Gt, Le, Lt, MultipleOf, "
                               "MinLen, MaxLen and Field(pattern=), everything else is a rule in rules=")  # fmt: skip
