@@ -107,7 +107,7 @@ class RunLog:
         """Make the attempt visible, all outputs at once. Again with the same attempt: the same answer.
 
         Raises: Superseded when the attempt was tombstoned; StoreUnavailable when a file is not what the manifest
-        says, or the outcome is unknown (``finished`` tells the next try); ConfigError for another attempt's manifest.
+        says, or the outcome is unknown (``resume`` tells the next try); ConfigError for another attempt's manifest.
         """
         _require_own(attempt, manifest)
         own = Published.of(manifest, manifest_bytes(manifest))
@@ -153,8 +153,27 @@ class RunLog:
         data = self._read(number, "published")
         return None if data is None else parse_published(data, self._key, number)
 
+    def resume(self, epoch: Epoch, *, clear_number: int, who: str) -> Published | None:
+        """What this incarnation has already published since the last clear, made final; None: there is work to do.
+
+        When an older try published it, a claim of mine goes on top and what is still open below is closed: else a
+        try that the server has replaced could publish over what the newest try reports.
+
+        Raises: Superseded when a newer try, or another incarnation, has claimed since; StoreUnavailable.
+        """
+        found = self.finished(epoch, clear_number)
+        if found is None or found.manifest.epoch == epoch:
+            return found
+        seen = frozenset((number, claim.token) for number, claim in self._claims() if number <= found.number)
+        fence = self.claim(epoch, clear_number=clear_number, who=who, seen=seen)
+        for number in range(found.number + 1, fence.number):
+            if not self.tombstone(number, who=who):
+                found = self.published(number) or found
+        self.tombstone(fence.number, who=who)
+        return found
+
     def finished(self, epoch: Epoch, clear_number: int) -> Published | None:
-        """What this incarnation has already published since the last clear: a retry then computes nothing."""
+        """The highest attempt that this incarnation has published since the last clear: a look, by name."""
         mine = (epoch.incarnation, clear_number)
         for number, claim in reversed(tuple(self._claims())):
             if (claim.epoch.incarnation, claim.clear_number) == mine and not self._is_retired(number):
