@@ -101,7 +101,7 @@ def load_sources(team: str) -> Mapping[str, SourceSpec]:
         return {}
     try:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return TypeAdapter(dict[str, SourceSpec]).validate_python(data)
+        return TypeAdapter(dict[str, SourceSpec]).validate_python(data, strict=False)
     except yaml.YAMLError as error:
         raise ConfigError("not YAML", where=str(path), got=str(error)) from None
     except ValidationError as error:

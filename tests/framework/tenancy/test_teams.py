@@ -1,0 +1,120 @@
+"""Team files: every mistake at once with file and line, and the questions asked of them."""
+
+from pathlib import Path
+
+import pytest
+
+from framework.errors import ConfigError, PolicyError
+from framework.identity import TaskKey
+from framework.tenancy.load import find_workspace, load_teams
+
+GOOD = """\
+team: flights
+owners: [a@example.org]
+store: {kind: directory, root: data}
+reads: ["landing/*", /abs/one.csv]
+grants:
+  - {to: insights, read: [flights.daily/ingest]}
+"""
+INSIGHTS = "team: insights\nowners: [b@example.org]\nstore: {kind: directory, root: data}\n"
+INGEST = TaskKey("flights", "flights.daily", "ingest")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "k8s/teams").mkdir(parents=True)
+    return tmp_path
+
+
+def put(workspace: Path, name: str, text: str) -> None:
+    (workspace / "k8s/teams" / f"{name}.yaml").write_text(text)
+
+
+def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace):
+    put(workspace, "first", "team: First\nowners: []\nstore:\n  kind: s3\n  rot: x\n")
+    put(workspace, "second", "team: [\n")
+    put(workspace, "third", "team: other\nowners: [c@example.org]\nstore: {kind: directory, root: x}\n")
+
+    with pytest.raises(ConfigError) as stop:
+        load_teams(workspace)
+
+    told = "\n".join(stop.value.details)
+    for expected in (
+        "first.yaml:1: team: not a team name",
+        "first.yaml:2: owners",
+        "first.yaml:4: store.kind",
+        "first.yaml:5: store.rot: unknown key",
+        "second.yaml:2: not YAML",
+        "third.yaml:1: team 'other' must be in other.yaml",
+    ):
+        assert expected in told
+
+
+def test_a_key_given_twice_is_told(workspace):
+    put(workspace, "flights", GOOD + "owners: [z@example.org]\n")
+
+    with pytest.raises(ConfigError, match="flights.yaml:7: owners: key given twice"):
+        load_teams(workspace)
+
+
+@pytest.mark.parametrize(
+    "name", ["ab", "a" * 31, "Flights", "fl-ights", "fl_ights", "1abc", "shared", "default", "flights\n", "flightѕ"]
+)
+def test_names_that_could_be_confused_are_refused(workspace, name):
+    put(workspace, "flights", GOOD.replace("team: flights", f"team: {name!r}"))
+
+    with pytest.raises(ConfigError):
+        load_teams(workspace)
+
+
+@pytest.mark.parametrize("grant", ["flights.daily", "insights.daily/x", "flights.*/x", "/x", "flights2.daily/x"])
+def test_a_grant_names_one_task_of_ones_own(workspace, grant):
+    put(workspace, "flights", GOOD.replace("flights.daily/ingest", grant))
+
+    with pytest.raises(ConfigError):
+        load_teams(workspace)
+
+
+def test_a_grant_opens_one_task_for_one_team(workspace):
+    put(workspace, "flights", GOOD)
+    put(workspace, "insights", INSIGHTS)
+    teams = load_teams(workspace)
+
+    teams.require_grant("insights", INGEST)
+    teams.require_grant("flights", INGEST)
+    for consumer, task in (
+        ("insights", TaskKey("flights", "flights.daily", "delays")),
+        ("insights", TaskKey("flights", "flights.daily2", "ingest")),
+        ("others", INGEST),
+    ):
+        with pytest.raises(PolicyError, match="grants: "):
+            teams.require_grant(consumer, task)
+
+
+def test_reads_cover_what_is_below_and_nothing_beside(workspace):
+    put(workspace, "flights", GOOD)
+    (workspace / "landing").mkdir()
+    teams = load_teams(workspace)
+
+    teams.require_read("flights", (workspace / "landing/deep/file.csv").resolve())
+    teams.require_read("flights", Path("/abs/one.csv"))
+    for place in (workspace / "landing", workspace / "landing2/x", workspace / "landing/../secret", Path("/abs")):
+        with pytest.raises(PolicyError):
+            teams.require_read("flights", place.resolve())
+
+
+@pytest.mark.parametrize("pattern", ["*", "/*", "a*/b", "land*"])
+def test_only_whole_directories_can_be_opened(workspace, pattern):
+    put(workspace, "flights", GOOD.replace("landing/*", pattern))
+
+    with pytest.raises(ConfigError, match="reads"):
+        load_teams(workspace)
+
+
+def test_the_workspace_is_found_from_below_or_missed_in_words(workspace, tmp_path_factory):
+    below = workspace / "jobs/flights"
+    below.mkdir(parents=True)
+
+    assert find_workspace(below) == workspace.resolve()
+    with pytest.raises(ConfigError, match="--workspace"):
+        find_workspace(tmp_path_factory.mktemp("nowhere"))

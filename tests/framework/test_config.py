@@ -1,0 +1,83 @@
+"""The records that cross process borders."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from framework.config import MAX_RESULT_BYTES, ErrorFacts, ExportedConfig, JobConfig, OutputFacts, RunFacts, RunResult
+from framework.errors import ConfigError
+from framework.identity import Epoch, RunKey
+
+KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z", 3)
+SEED = {
+    "input": {"operators": [{"task_id": "task_1", "as": "flights"}, {"task_id": "task_2", "as": "weather"}]},
+    "output": {"default": {}},
+}
+
+
+def test_the_seeds_form_is_read():
+    config = JobConfig.parse(SEED, where="task 'x'")
+
+    assert [(e.task_id, e.port, e.run) for e in config.input.operators] == [
+        ("task_1", "flights", "same"),
+        ("task_2", "weather", "same"),
+    ]
+
+
+def test_all_mistakes_come_at_once_with_their_place():
+    data = {
+        "input": {"operators": [{"task": "a", "wait": "soon", "run": "event"}]},
+        "inputs": {},
+        "output": {"default": {"destinations": [{"type": "s3"}]}},
+        "parameters": 3,
+    }
+
+    with pytest.raises(ConfigError) as stop:
+        JobConfig.parse(data, where="task 'x'")
+
+    told = "\n".join(stop.value.details)
+    for place in ("operators.0.task_id", "operators.0.task: unknown", "operators.0.wait", "operators.0.run", "inputs"):
+        assert place in told
+    assert "destinations are not supported in this version" in told
+    assert "parameters: " in told
+
+
+def test_a_secret_in_a_wrong_place_is_not_repeated():
+    with pytest.raises(ConfigError) as stop:
+        JobConfig.parse({"spark": {"conf": {"spark.password": ["hunter2"]}}}, where="task 'x'")
+
+    assert "hunter2" not in str(stop.value)
+
+
+def test_the_way_down_survives_the_trip():
+    facts = RunFacts(
+        run_id="r", run_after=datetime(2013, 1, 2, tzinfo=UTC), logical_date=datetime(2013, 1, 1, tzinfo=UTC)
+    )
+    config = ExportedConfig(
+        key=KEY, epoch=Epoch("abc", 2, 1), job="jobs.flights.delays:Delays", run=facts, workspace="/w"
+    )
+
+    assert ExportedConfig.parse_json(config.json_bytes(), where="file") == config
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"extra": 1}, {"epoch": None}, {"clear_number": -1}])
+def test_a_configuration_that_is_not_ours_is_refused(change):
+    facts = RunFacts(run_id="r", run_after=datetime(2013, 1, 2, tzinfo=UTC))
+    config = ExportedConfig(key=KEY, epoch=Epoch("a", 1, 1), job="jobs.flights.x:Y", run=facts, workspace="/w")
+    data = json.loads(config.json_bytes()) | change
+
+    with pytest.raises(ConfigError):
+        ExportedConfig.parse_json(json.dumps(data), where="file")
+
+
+@pytest.mark.parametrize("outputs", [1, 60, 400])
+def test_the_way_up_always_fits(outputs):
+    facts = {f"output_{n}": OutputFacts(rows=10**9, bytes=10**12, files=10**4) for n in range(outputs)}
+    error = ErrorFacts(error="JobFailed", retryable=False, message="é" * 3000)
+    result = RunResult(verdict="failed", key=KEY, outputs=facts, error=error, warnings=("w" * 500,) * 30)
+
+    data = result.message_bytes()
+
+    assert len(data) <= MAX_RESULT_BYTES
+    assert RunResult.parse_json(data, where="result").verdict == "failed"
