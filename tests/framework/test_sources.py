@@ -81,7 +81,7 @@ def test_a_file_that_changes_under_the_run_is_noticed(place, change):
         case "remove":
             file.unlink()
 
-    with pytest.raises(InputChanged, match="a.csv"):
+    with pytest.raises(InputChanged, match=r"a\.csv"):
         listing.require_unchanged()
 
 

@@ -53,7 +53,7 @@ def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace):
 def test_a_key_given_twice_is_told(workspace):
     put(workspace, "flights", GOOD + "owners: [z@example.org]\n")
 
-    with pytest.raises(ConfigError, match="flights.yaml:7: owners: key given twice"):
+    with pytest.raises(ConfigError, match=r"flights\.yaml:7: owners: key given twice"):
         load_teams(workspace)
 
 
