@@ -33,6 +33,17 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]
         patch.setenv("AIRFLOW_HOME", str(made.home))
         made.migrate()
         yield made
+        _close_database()
+
+
+def _close_database() -> None:
+    """Airflow would do so when the interpreter ends, and log that it cannot to a stream that is closed by then."""
+    import logging
+
+    from airflow import settings
+
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    settings.dispose_orm(do_log=False)
 
 
 @pytest.fixture

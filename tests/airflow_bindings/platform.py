@@ -55,7 +55,9 @@ class Platform:
                 "pause_s": 0.2,
             },
         }
-        lines = [f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items()) for name, values in sections.items()]
+        lines = [
+            f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items()) for name, values in sections.items()
+        ]
         (self.home / "airflow.cfg").write_text("\n".join(lines))
 
     def create(self) -> None:
@@ -78,8 +80,6 @@ class Platform:
 
     def bag(self, body: str, *, team: str = "flights", jobs: dict[str, Any] | None = None, file: str = "") -> Any:
         """A bundle's DAG file, loaded as Airflow's own processes load it: policies included."""
-        from airflow.dag_processing.dagbag import BundleDagBag
-
         # A directory of its own stands in for a whole bundle, so that tests do not see each other's files.
         place = self.bundles / team / f"b{uuid.uuid4().hex[:8]}"
         place.mkdir()
@@ -87,7 +87,17 @@ class Platform:
             (place / "jobs.json").write_text(json.dumps(jobs))
         path = place / (file or "dags.py")
         path.write_text(HEAD + textwrap.dedent(body))
+        return self._bag(place, team)
+
+    def _bag(self, place: Path, team: str) -> Any:
+        from airflow.dag_processing.dagbag import BundleDagBag
+
         return BundleDagBag(dag_folder=str(place), bundle_path=place, bundle_name=f"{team}-dags")
+
+    def load(self, place: str, team: str) -> Any:
+        """The one DAG of a directory that was loaded before, as another process loads it."""
+        (dag,) = self._bag(Path(place), team).dags.values()
+        return dag
 
     def errors(self, body: str, **where: Any) -> str:
         """The one import error of a DAG file."""
@@ -141,10 +151,10 @@ class Platform:
             session.flush()
             return run.run_id
 
-    def run(self, dag: Any, run_id: str, *, only: Sequence[str] = ()) -> dict[str, str]:
+    def run(self, dag: Any, run_id: str, *, only: Sequence[str] = (), triggerer: bool = True) -> dict[str, str]:
         """Run what is runnable, in this process, until the run is finished; states by task (``task[0]`` if mapped).
 
-        ``only``: stop after these tasks were tried once.
+        ``only``: stop after these tasks were tried once. Without ``triggerer`` a deferred task stays deferred.
         """
         from airflow.sdk.definitions.dag import _run_task
         from airflow.utils.session import create_session
@@ -168,7 +178,7 @@ class Platform:
             for instance in scheduled:
                 if only and instance.task_id not in only:
                     continue
-                _run_task(ti=instance, task=dag.task_dict[instance.task_id], run_triggerer=True)
+                _run_task(ti=instance, task=dag.task_dict[instance.task_id], run_triggerer=triggerer)
                 tried.add(instance.task_id)
             if only and set(only) <= tried:
                 break
@@ -186,6 +196,36 @@ class Platform:
         with create_session() as session:
             found = self.dag_run(dag_id, run_id, session).get_task_instances(session=session)
             return {i.task_id if i.map_index < 0 else f"{i.task_id}[{i.map_index}]": str(i.state) for i in found}
+
+    def _instance(self, dag: Any, run_id: str, task_id: str, session: Any) -> Any:
+        return self.dag_run(dag.dag_id, run_id, session).get_task_instance(task_id, session=session)
+
+    def fail_trigger(self, dag: Any, run_id: str, task_id: str) -> None:
+        """A deferred task's trigger fails, as the triggerer reports it."""
+        self._resume(dag, run_id, task_id, "__fail__", {"error": "Trigger failure"})
+
+    def fire_trigger(self, dag: Any, run_id: str, task_id: str) -> None:
+        """A deferred task's trigger fires."""
+        self._resume(dag, run_id, task_id, "resume", {"event": {}})
+
+    def _resume(self, dag: Any, run_id: str, task_id: str, method: str, facts: dict[str, Any]) -> None:
+        from airflow.sdk.serde import serialize
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            instance = self._instance(dag, run_id, task_id, session)
+            instance.next_method, instance.next_kwargs = method, serialize(facts)
+            instance.state, instance.trigger_id = "scheduled", None
+
+    def notice_lost_worker(self, dag: Any, run_id: str, task_id: str) -> None:
+        """What the scheduler does when a task's heartbeat stops: the try fails, and may be retried."""
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            instance = self._instance(dag, run_id, task_id, session)
+            assert instance.state in ("running", "restarting")
+            instance.task = self.server(dag).task_dict[task_id]
+            instance.handle_failure("no heartbeat", session=session)
 
     def clear(self, dag: Any, run_id: str, *tasks: str) -> None:
         """Clear tasks of a run, as the UI does it."""
