@@ -1,14 +1,12 @@
 """``teamspark demo``: everything in order, progress while it works, the table at the end."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, Final
 
 import typer
@@ -19,13 +17,13 @@ from airflow_bindings.demo.itinerary import DAGS, MAX_DAYS, Leg, itineraries
 from airflow_bindings.demo.landing import installed_data, land
 from airflow_bindings.local import processes
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
+from airflow_bindings.local.signals import interruptible
 from airflow_bindings.local.supervisor import Running, free_port, running
 from framework.cli import show
 from framework.cli.scope import scope_of
 from framework.world import World
 
 HOME: Final = ".teamspark/demo"
-ARCHIVES: Final = ".teamspark/archives"
 PER_DAY_S: Final = 300.0
 HEADS: Final = ("team", "dag", "task", "run", "attempt", "rows read", "rows written", "bytes", "seconds", "path")
 NUMBERS: Final = ("attempt", "rows read", "rows written", "bytes", "seconds")
@@ -81,26 +79,9 @@ class Talk:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGINT leave the block through its ``finally`` clauses, once; a second one does not hurry them."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {name: signal.signal(name, leave) for name in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
-@contextmanager
 def archive_being_built(workspace: Path, talk: Talk) -> Iterator[processes.Started]:
     """Spark's class-data archive, being built beside everything else; gone with the block."""
-    command = [sys.executable, "-m", "airflow_bindings.demo.classes", str(workspace / ARCHIVES)]
+    command = [sys.executable, "-m", "airflow_bindings.demo.classes", str(workspace)]
     part = processes.start("archive", command, os.environ, workspace / HOME / "archive.log")
     try:
         yield part

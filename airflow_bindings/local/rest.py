@@ -92,10 +92,16 @@ class Client:
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
         """Any request, logged in; a token that ran out is renewed once."""
         request = Request(method, path, body)
-        reply = send(self.url, request, self._token or self._login())
+        reply = send(self.url, request, self._token or self.login())
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            reply = send(self.url, request, self._login())
+            reply = send(self.url, request, self.login())
         return reply
+
+    def login(self) -> str:
+        """A fresh token, also kept for the calls that follow."""
+        request = Request("POST", "/auth/token", {"username": self.user, "password": self.password})
+        self._token = str(_mapping(_ok(request, send(self.url, request)))["access_token"])
+        return self._token
 
     def health(self) -> Mapping[str, Any]:
         """Airflow's own view of its components; needs no login."""
@@ -161,11 +167,6 @@ class Client:
         query = f"?map_index={instance['map_index']}&full_content=true"
         content = self._get(f"{task}/logs/{instance['try_number']}{query}")["content"]
         return [line if isinstance(line, str) else str(line.get("event", "")) for line in content]
-
-    def _login(self) -> str:
-        request = Request("POST", "/auth/token", {"username": self.user, "password": self.password})
-        self._token = str(_mapping(_ok(request, send(self.url, request)))["access_token"])
-        return self._token
 
     def _get(self, path: str) -> Mapping[str, Any]:
         return self._do("GET", path)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from airflow_bindings.local import processes
-from airflow_bindings.local.errors import AirflowUnavailable, StackFailed
+from airflow_bindings.local.errors import AirflowRefused, AirflowUnavailable, StackFailed
 from airflow_bindings.local.rest import Client
 from airflow_bindings.local.secrets import Secrets, load_or_make
-from airflow_bindings.local.settings import HOST, AirflowStack, connections, environment
+from airflow_bindings.local.settings import ADMIN, HOST, AirflowStack, connections, environment
 from framework.errors import SetupError
 from framework.launch.local import LocalLauncher
 
@@ -108,10 +108,11 @@ def running(stack: AirflowStack, *, launches: Path | None = None, say: Say = pri
             _wait_ready(live, say)
             yield live
         finally:
-            say("stopping Airflow")
+            # Whoever listens may be gone (a closed terminal, a pipe): nothing is said before all is stopped.
             _stop(parts)
             _memory(stack).unlink(missing_ok=True)
             end_launches(launches)
+        say("Airflow is stopped")
 
 
 def _memory(stack: AirflowStack) -> Path:
@@ -191,10 +192,15 @@ def _wait_ready(live: Running, say: Say) -> None:
 
 
 def _healthy(live: Running) -> set[str]:
-    """Components with a heartbeat since the start: the report calls one that died 30 s ago healthy."""
+    """Components with a heartbeat since the start: the report calls one that died 30 s ago healthy.
+
+    The login shows that the answer is from our own Airflow, not from another that has the port.
+    """
+    client = live.client(ADMIN)
     try:
-        report = live.client("admin").health()
-    except AirflowUnavailable:
+        client.login()
+        report = client.health()
+    except (AirflowUnavailable, AirflowRefused):
         return set()
     beats = {name: entry.get(f"latest_{name}_heartbeat") for name, entry in report.items() if entry}
     return {name for name, beat in beats.items() if beat and datetime.fromisoformat(beat) > live.since}
