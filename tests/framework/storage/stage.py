@@ -47,7 +47,8 @@ class Actor:
     ``result`` or ``error`` once it is ``over``; ``calls`` are the store calls it has been let into.
     """
 
-    def __init__(self, work: Callable[[Store], Any], store: Store) -> None:
+    def __init__(self, work: Callable[[Any], Any], store: Any, gated: Callable[..., Any] = Gated) -> None:
+        """``gated(store, pause)`` wraps what ``work`` is given."""
         self.result: Any = None
         self.error: TeamsparkError | None = None
         self.over = False
@@ -55,7 +56,7 @@ class Actor:
         self._next: str | None = None
         self._dying = False
         self._go, self._still = Semaphore(0), Semaphore(0)
-        self._thread = Thread(target=self._main, args=(work, Gated(store, self._wait)), daemon=True)
+        self._thread = Thread(target=self._main, args=(work, gated(store, self._wait)), daemon=True)
         self._thread.start()
         self._still.acquire()
 
@@ -90,7 +91,7 @@ class Actor:
             raise Killed
         self.calls.append(call)
 
-    def _main(self, work: Callable[[Store], Any], store: Store) -> None:
+    def _main(self, work: Callable[[Any], Any], store: Any) -> None:
         try:
             self.result = work(store)
         except TeamsparkError as error:
