@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from framework.testing.running import JobRunner
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from framework.testing.running import JobRunner
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,8 @@ def spark(pytestconfig: pytest.Config) -> Iterator["SparkSession"]:
 
 
 @pytest.fixture
-def run_job(spark: "SparkSession", tmp_path: Path) -> JobRunner:
+def run_job(spark: "SparkSession", tmp_path: Path) -> "JobRunner":
     """Runs a job on rows, in a store of its own: ``run_job(Delays(by="carrier"), {"flights": [...]})``."""
+    from framework.testing.running import JobRunner
+
     return JobRunner(spark, tmp_path)

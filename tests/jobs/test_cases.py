@@ -1,0 +1,28 @@
+"""Every job there is, on every case beside it: a new job is tested by existing."""
+
+from pathlib import Path
+
+import pytest
+
+from framework.cli.discovery import discover
+from framework.job import load_job
+from framework.testing.cases import find_cases, fixtures_of
+from framework.testing.running import JobRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+JOBS = ROOT / "jobs"
+NAMES = [contract.job for contract in discover(ROOT).require_whole()]
+CASES = [case for name in NAMES for case in find_cases(load_job(name), JOBS)]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_case(run_job: JobRunner, case):
+    run_job.case(load_job(case.job), case)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_has_a_case(name):
+    job = load_job(name)
+
+    assert list(find_cases(job, JOBS)), f"{name} has no case: add a folder in {fixtures_of(job, JOBS).relative_to(ROOT)}"
