@@ -117,7 +117,7 @@ def _not_a_frame(value: Any) -> str:
     kind = type(value)
     if value is None:
         return "None; is there a return?"
-    if kind.__module__.startswith("pandas."):
+    if kind.__module__.partition(".")[0] == "pandas":
         return f"a pandas {kind.__name__}; ask for spark: SparkSession and return spark.createDataFrame(...)"
     return f"a {kind.__module__}.{kind.__qualname__}"
 

@@ -21,7 +21,10 @@ class Job(BaseModel):
     for by type; ``framework.job.contract_of`` reads them. Constants are ``ClassVar`` or stand in the module.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, protected_namespaces=())
+    # defer_build: importing a job costs little, and what pydantic cannot build is told by build_job and contract_of.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, defer_build=True, protected_namespaces=()
+    )
 
     # Names of the function that defines the class, and the contract once it has been read.
     __names__: ClassVar[Mapping[str, Any]] = {}
@@ -74,7 +77,7 @@ def build_job(job: type[J], parameters: Mapping[str, Any], *, strings: bool = Fa
             details=[line + _hint(line, job) for line in mistakes(error)],
         ) from error
     except PydanticUserError as error:
-        raise DefinitionError(f"{job.__name__} cannot be a job: {error.message}", where=job_name(job)) from error
+        raise DefinitionError(f"{job.__name__} cannot be a job: {first_line(error)}", where=job_name(job)) from error
 
 
 def _hint(line: str, job: type[Job]) -> str:
@@ -87,3 +90,8 @@ def _signature(job: type[Job]) -> str:
     return (
         ", ".join(f"{name}{'' if info.is_required() else '=' + repr(info.default)}" for name, info in fields) or "none"
     )
+
+
+def first_line(error: PydanticUserError) -> str:
+    """What pydantic says is wrong, without its advice, which is for authors of pydantic models."""
+    return (error.message or "").partition("\n")[0]

@@ -47,7 +47,7 @@ class Run:
         if self.logical_date is None:
             raise DefinitionError(
                 "run.date: this run has no logical date",
-                where=self.key,
+                where=str(self.key),
                 next_step="trigger the DAG with a logical date, or leave run.date out of the job",
             )
         return self.logical_date.astimezone(zone_of(self.zone)).date()
@@ -69,7 +69,7 @@ class Run:
         # two would publish nothing, in green.
         raise DefinitionError(
             f"run.{asked}: this run's data interval is {'missing' if self.interval is None else 'empty'}",
-            where=self.key,
+            where=str(self.key),
             got=None if self.interval is None else " to ".join(moment.isoformat() for moment in self.interval),
             expected="a start before the end",
             next_step='schedule the DAG with CronDataIntervalTimetable("0 0 * * *", timezone=...) from airflow.sdk, '

@@ -14,7 +14,7 @@ from pydantic.errors import PydanticUserError
 
 from framework.errors import DefinitionError
 from framework.job.contract import Injected, JobContract
-from framework.job.model import Job, job_name
+from framework.job.model import Job, first_line, job_name
 from framework.job.ports import Frame, Input, InputPort, Output, OutputPort, Source
 from framework.job.run import Run
 from framework.schema.annotations import resolve
@@ -25,6 +25,8 @@ _OUTPUT: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Methods of a tuple, and Airflow's own name for what a task returns.
 _TAKEN: Final = frozenset({"count", "index", "return_value"})
 _EXPECTED: Final = "Frame[S], Run or SparkSession; parameters of the job are fields of its class"
+_NO_INPUT: Final = f"is neither input nor injected; expected {_EXPECTED}"
+_NO_OUTPUT: Final = "is no output; expected Frame[S], or a NamedTuple of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,9 @@ def _transform_of(job: type[Job]) -> Callable[..., Any]:
     found = inspect.getattr_static(job, "transform")
     if getattr(found, "__isabstractmethod__", False):
         raise _refusal(job, ["it has no transform"])
-    function = inspect.unwrap(found) if callable(found) else found
-    if not inspect.isfunction(function):
+    if not inspect.isfunction(found):
         raise _refusal(job, ["transform is an ordinary method: def transform(self, ...)"])
+    function: Callable[..., Any] = inspect.unwrap(found)
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise _refusal(job, ["transform neither awaits nor yields: it returns frames"])
     return function
@@ -166,7 +168,7 @@ def _input(name: str, annotation: Any) -> tuple[InputPort, type[Schema]]:
 
 def _port(annotation: Any, allowed: tuple[type, ...]) -> _Port:
     core, options, optional = _unwrap(annotation)
-    schema = _schema_in(core)
+    schema = _schema_in(core, _NO_INPUT if Input in allowed else _NO_OUTPUT)
     words = " and ".join(f"{kind.__name__}(...)" for kind in allowed)
     for option in options:
         if not isinstance(option, allowed):
@@ -190,13 +192,13 @@ def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool]:
     return annotation, (), False
 
 
-def _schema_in(core: Any) -> type[Schema]:
+def _schema_in(core: Any, neither: str) -> type[Schema]:
     if core is Frame or _is_pyspark(core, "DataFrame"):
         raise DefinitionError("does not say what its rows are; write Frame[S], S being a Schema")
     if isinstance(core, type) and issubclass(core, Schema):
         raise DefinitionError(f"is one row; write Frame[{core.__name__}]")
     if get_origin(core) is not Frame:
-        raise DefinitionError(f"{_shown(core)} is neither input nor injected; expected {_EXPECTED}")
+        raise DefinitionError(f"{_shown(core)} {neither}")
     (schema,) = get_args(core)
     if not (isinstance(schema, type) and issubclass(schema, Schema)):
         raise DefinitionError(f"Frame[{_shown(schema)}]: {_shown(schema)} is no Schema")
@@ -275,7 +277,7 @@ def _parameter_schema(job: type[Job], mistakes: list[str]) -> dict[str, Any]:
         job.model_rebuild(raise_errors=False, _types_namespace=dict(job.__names__))
         return job.model_json_schema()
     except PydanticUserError as error:
-        mistakes.append(f"its parameters cannot be written as JSON: {error.message}")
+        mistakes.append(f"its parameters cannot be written as JSON: {first_line(error)}")
         return {}
 
 

@@ -1,0 +1,370 @@
+"""A job's contract read from its transform: ports, what is injected, outputs, and every way it cannot be one."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
+
+import pytest
+from annotated_types import Ge
+from pydantic import Field
+
+from framework.errors import ConfigError, DefinitionError
+from framework.job import Frame, Input, Job, JobContract, Output, Run, Source, contract_of, signature_of
+from framework.schema.model import Schema, schema_spec
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+else:
+    # What pyspark's classes look like from here: a name and a home. No test of a contract starts Spark.
+    SparkSession = type("SparkSession", (), {"__module__": "pyspark.sql.session"})
+    DataFrame = type("DataFrame", (), {"__module__": "pyspark.sql.dataframe"})
+
+
+class Flight(Schema):
+    """One departure."""
+
+    carrier: str
+
+
+class Raw(Schema):
+    carrier: Annotated[str, Field(alias="Carrier Code")]
+
+
+class Split(NamedTuple):
+    default: Frame[Flight]
+    rejects: Annotated[Frame[Flight], Output(keep="P30D")]
+
+
+class Whole(Job):
+    """All kinds
+    of ports."""
+
+    least: Annotated[int, Ge(1)] = 1
+
+    def transform(
+        self,
+        flights: Frame[Flight],
+        planes: Annotated[Frame[Flight], Input(cache="pin")],
+        raw: Annotated[Frame[Raw], Source("faa_delays"), Input(cache="bypass")],
+        yesterday: Frame[Flight] | None,
+        tomorrow: Annotated[Frame[Flight] | None, Input()],
+        never: Optional[Annotated[Frame[Flight], Input()]],  # noqa: UP045  people write it
+        run: Run,
+        spark: SparkSession,
+    ) -> Split:
+        return Split(flights, flights)
+
+
+def wrong(value: Any) -> Any:
+    """``value`` where a type checker would not have it."""
+    return value
+
+
+def job_with(transform: Callable[..., Any], **attributes: Any) -> type[Job]:
+    return type("Made", (Job,), {"transform": transform, "__module__": __name__, **attributes})
+
+
+def refusal_of(transform: Any) -> tuple[str, ...]:
+    with pytest.raises(DefinitionError) as refused:
+        contract_of(job_with(transform))
+    return refused.value.details
+
+
+def test_parameters_are_ports_by_their_type() -> None:
+    contract = contract_of(Whole)
+
+    assert [(port.name, port.optional, port.source, port.cache) for port in contract.inputs] == [
+        ("flights", False, None, "auto"),
+        ("planes", False, None, "pin"),
+        ("raw", False, "faa_delays", "bypass"),
+        ("yesterday", True, None, "auto"),
+        ("tomorrow", True, None, "auto"),
+        ("never", True, None, "auto"),
+    ]
+    assert contract.injected == (("run", "run"), ("spark", "spark"))
+    assert contract.input("flights").schema == schema_spec(Flight)
+
+
+def test_a_named_tuple_names_several_outputs() -> None:
+    contract = contract_of(Whole)
+
+    assert [(port.name, port.keep) for port in contract.outputs] == [("default", None), ("rejects", "P30D")]
+    assert contract.several
+
+
+def test_a_single_frame_is_the_output_default() -> None:
+    def transform(self: Job, flights: Frame[Flight]) -> Annotated[Frame[Flight], Output(keep="P1W")]:
+        return flights
+
+    contract = contract_of(job_with(transform))
+
+    assert [(port.name, port.keep) for port in contract.outputs] == [("default", "P1W")]
+    assert not contract.several
+
+
+def test_the_contract_names_and_describes_its_job() -> None:
+    contract = contract_of(Whole)
+
+    assert (contract.job, contract.description) == (f"{__name__}:Whole", "All kinds of ports.")
+    assert contract.parameters["properties"]["least"]["minimum"] == 1
+
+
+def test_the_contract_is_read_once_and_per_class() -> None:
+    class Other(Whole):
+        def transform(self, *, flights: Frame[Flight]) -> Frame[Flight]:  # type: ignore[override]  # fewer ports
+            return flights
+
+    assert contract_of(Whole) is contract_of(Whole)
+    assert [port.name for port in contract_of(Other).inputs] == ["flights"]
+
+
+def test_the_schema_classes_are_at_hand_for_building_rows() -> None:
+    signature = signature_of(Whole)
+
+    assert signature.inputs["raw"] is Raw
+    assert signature.outputs == {"default": Flight, "rejects": Flight}
+
+
+def test_the_contract_survives_json() -> None:
+    contract = contract_of(Whole)
+
+    assert JobContract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
+    with pytest.raises(ConfigError, match="another version"):
+        JobContract.from_json(contract.to_json() | {"version": 7})
+
+
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_an_unknown_port_is_told_with_the_nearest(kind: str) -> None:
+    name = {"input": "flight", "output": "reject"}[kind]
+
+    with pytest.raises(ConfigError, match=f"there is no {kind} '{name}'; did you mean {name}s"):
+        getattr(contract_of(Whole), kind)(name)
+
+
+def test_importing_a_job_with_a_bad_signature_is_no_error_until_it_is_used() -> None:
+    def transform(self, flights: "Nowhere") -> None:  # type: ignore[name-defined, no-untyped-def]  # noqa: F821
+        pass
+
+    job = job_with(transform)
+
+    assert job.__name__ == "Made"
+    with pytest.raises(DefinitionError, match="Nowhere is not defined"):
+        contract_of(job)
+
+
+# As text: no type checker lets it pass, which is the point of the other tests of these mistakes, in tests/typing.
+EVERY_MISTAKE = """
+def transform(self, a, /, b: int, c: Frame, d: Flight, *args, e: Frame[int], f: DataFrame,
+              g: Frame[Flight] = None, h: Annotated[Frame[Flight], Output()], i: Run | None, _j: Frame[Flight],
+              k: Frame[Flight] | Frame[Raw], l: Annotated[Frame[Flight], Input, 3], m: list[Frame[Flight]],
+              n: Annotated[Frame[Flight], Input(), Input()], o, **rest) -> Frame[Flight]: ...
+"""
+
+
+def test_every_parameter_that_is_no_port_is_told_at_once() -> None:
+    space = dict(globals())
+    exec(EVERY_MISTAKE, space)
+    transform = space["transform"]
+
+    told = {line.partition(":")[0]: line.partition(": ")[2] for line in refusal_of(transform)}
+
+    assert told["a"] == "inputs are given by name; remove the /"
+    assert told["b"].startswith("int is neither input nor injected; expected Frame[S], Run or SparkSession")
+    assert told["b"].endswith("parameters of the job are fields of its class")
+    assert told["c"] == told["f"] == "does not say what its rows are; write Frame[S], S being a Schema"
+    assert told["d"] == "is one row; write Frame[Flight]"
+    assert told["*args"].startswith("every input is named")
+    assert told["e"] == "Frame[int]: int is no Schema"
+    assert told["g"].startswith("an input has no default; `| None` says that it may be absent")
+    assert "Output(keep=None) means nothing here" in told["h"]
+    assert told["i"].startswith("Run is neither input")
+    assert told["_j"] == "the name of an input does not start with _"
+    assert "is neither input" in told["k"]
+    assert told["l"].startswith("Input means nothing here")
+    assert "list[" in told["m"]
+    assert "once" in told["n"]
+    assert told["o"].startswith("says no type")
+    assert told["**rest"] == "every input is named"
+
+
+class NoDefault(NamedTuple):
+    good: Frame[Flight]
+    bad: Frame[Flight]
+
+
+class Taken(NamedTuple):
+    default: Frame[Flight]
+    count: Frame[Flight]  # type: ignore[assignment]  # the mistake under test
+    return_value: Frame[Flight]
+    Upper: Frame[Flight]
+    maybe: Frame[Flight] | None
+    number: int
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentences"),
+    [
+        (None, ["NoneType is no output; expected Frame[S], or a NamedTuple of them"]),
+        (Frame[Flight] | None, ["an output is always there"]),
+        (Flight, ["is one row; write Frame[Flight]"]),
+        (Annotated[Frame[Flight], Input()], ["means nothing here; there are Output(...)"]),
+        (tuple[Frame[Flight], Frame[Flight]], ["tuple["]),
+        (Frame[Raw], ["Raw has foreign names (carrier), which only a Source has"]),
+        (NoDefault, ["one output is called default"]),
+        (Taken, ["Taken.count: is taken", "Taken.return_value: is taken", "Taken.Upper: an output's name", "Taken.maybe: an output", "Taken.number: int"]),
+    ],
+)  # fmt: skip
+def test_returns_that_are_no_outputs_are_told(returned: Any, sentences: list[str]) -> None:
+    def transform(self: Job, flights: Frame[Flight]) -> Any: ...
+
+    transform.__annotations__["return"] = returned
+    lines = refusal_of(transform)
+
+    assert len(lines) == len(sentences)
+    assert all(sentence in line for sentence, line in zip(sentences, lines, strict=True))
+
+
+def test_a_missing_return_annotation_is_told() -> None:
+    def transform(self, flights: Frame[Flight]):  # type: ignore[no-untyped-def]  # the mistake under test
+        return flights
+
+    assert refusal_of(transform) == ("it does not say what it returns; expected -> Frame[S], or a NamedTuple of them",)
+
+
+def test_foreign_names_belong_to_sources_only() -> None:
+    def transform(self: Job, raw: Frame[Raw]) -> Frame[Flight]:
+        return raw
+
+    assert "which only a Source has" in refusal_of(transform)[0]
+
+
+async def awaits(self: Any) -> Any: ...
+
+
+def yields(self: Any) -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("transform", "sentence"),
+    [
+        (awaits, "neither awaits nor yields"),
+        (yields, "neither awaits nor yields"),
+        (staticmethod(yields), "an ordinary method"),
+        (classmethod(yields), "an ordinary method"),
+        (property(yields), "an ordinary method"),
+    ],
+)
+def test_a_transform_is_an_ordinary_method(transform: Any, sentence: str) -> None:
+    assert sentence in refusal_of(transform)[0]
+
+
+def test_a_job_without_transform_is_no_contract() -> None:
+    class Nothing(Job):
+        pass
+
+    with pytest.raises(DefinitionError, match="it has no transform"):
+        contract_of(Nothing)  # type: ignore[type-abstract]  # the mistake under test
+
+
+def test_parameters_that_json_cannot_hold_are_told() -> None:
+    class Odd(Job):
+        how: Callable[[int], int]
+
+        def transform(self, flights: Frame[Flight]) -> Frame[Flight]:
+            return flights
+
+    with pytest.raises(DefinitionError, match="cannot be written as JSON"):
+        contract_of(Odd)
+
+
+def test_a_job_of_an_unknown_kind_of_input_is_refused() -> None:
+    import framework
+
+    for name in ("Table", "Files", "Contract"):
+        assert name not in framework.__all__
+        with pytest.raises(AttributeError):
+            getattr(framework, name)
+
+
+@pytest.mark.parametrize("make", [lambda: Input(cache=wrong("hot")), lambda: Output(keep="30 days"), lambda: Output(keep="P0D"), lambda: Output(keep=wrong(30)), lambda: Source("No Name"), lambda: Source("")])  # fmt: skip
+def test_options_are_checked_where_they_are_written(make: Callable[[], Any]) -> None:
+    with pytest.raises(DefinitionError):
+        make()
+
+
+class Base(Job):
+    least: int = 1
+
+    def transform(self, flights: Frame[Flight]) -> Frame[Flight]:
+        return flights
+
+
+def varied(**changes: Any) -> type[Job]:
+    """``Base`` with other attributes, a doc, or other annotations of transform."""
+
+    def transform(self: Job, flights: Any) -> Any: ...
+
+    transform.__annotations__ = {
+        "flights": changes.pop("flights", Frame[Flight]),
+        "return": changes.pop("returns", Frame[Flight]),
+    }
+    space = {"__annotations__": {"least": int}, "least": 1} | changes
+    return type("Renamed", (Job,), {"__module__": __name__, "transform": transform} | space)
+
+
+class Documented(Schema):
+    """Another text."""
+
+    carrier: Annotated[str, Field(description="Two letters")]
+
+
+class Wider(Schema):
+    carrier: str
+    more: int | None
+
+
+class Keyed(Schema, key=("carrier",)):
+    carrier: str
+
+
+class Bounded(Schema):
+    carrier: Annotated[str, Field(max_length=2)]
+
+
+class Defaulted(Schema):
+    carrier: str = "AA"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        varied(),
+        varied(__doc__="Something else."),
+        varied(flights=Frame[Documented]),
+        varied(returns=Annotated[Frame[Flight], Output(keep="P1D")]),
+        varied(flights=Annotated[Frame[Flight], Input(cache="pin")]),
+        varied(least=Field(1, description="the least", title="Least!")),
+    ],
+)
+def test_the_hash_leaves_out_what_is_for_people_and_advice(job: type[Job]) -> None:
+    assert contract_of(job).hash == contract_of(Base).hash
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        varied(flights=Frame[Flight] | None),
+        varied(flights=Annotated[Frame[Flight], Source("x")]),
+        varied(flights=Frame[Wider]),
+        varied(returns=Frame[Keyed]),
+        varied(returns=Frame[Bounded]),
+        varied(returns=Frame[Defaulted]),
+        varied(returns=Split),
+        varied(least=2),
+        varied(__annotations__={"least": str}, least="1"),
+        varied(__annotations__={"least": int, "title": int}, title=1),
+    ],
+)
+def test_the_hash_covers_ports_schemas_checks_keys_and_parameters(job: type[Job]) -> None:
+    assert contract_of(job).hash != contract_of(Base).hash
