@@ -1,6 +1,5 @@
 """One Airflow for all tests of this folder: a home of its own, migrated once."""
 
-import os
 import sys
 import uuid
 from collections.abc import Iterator

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 CODES = {"published": 0, "failed": 65, "retryable": 74, "not_yet": 75}
 
@@ -33,17 +34,22 @@ def main() -> None:
     sys.exit(CODES[do])
 
 
-def note(config: dict) -> int:
+def note(config: dict[str, Any]) -> int:
     """Write down that this launch began; the number of launches of its run key before it."""
     seen = Path("launches.jsonl")
     with seen.open("a", encoding="utf-8") as file:
         file.write(json.dumps({**config, "pid": os.getpid(), "env": dict(os.environ)}) + "\n")
     lines = [json.loads(line) for line in seen.read_text(encoding="utf-8").splitlines()]
-    return sum(line["key"] == config["key"] for line in lines) - 1
+    return len([line for line in lines if line["key"] == config["key"]]) - 1
 
 
-def leave(path: Path, config: dict, do: str) -> None:
-    result = {"version": 1, "verdict": "failed" if do == "retryable" else do, "key": config["key"], "error": None}
+def leave(path: Path, config: dict[str, Any], do: str) -> None:
+    result: dict[str, Any] = {
+        "version": 1,
+        "verdict": "failed" if do == "retryable" else do,
+        "key": config["key"],
+        "error": None,
+    }
     if do == "published":
         rows = {"rows": 3, "bytes": 30, "files": 1}
         facts = {"attempt": config["epoch"]["launch"], "path": "/somewhere", "digest": "d" * 64}
