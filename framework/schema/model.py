@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema
 from framework.errors import DefinitionError
 from framework.schema.annotations import defining_names, nearest, resolve
 from framework.schema.columns import column_of, struct_parts, twins
+from framework.schema.compare import type_text
 from framework.schema.constraints import type_family
 from framework.schema.shapes import Shape
 from framework.schema.spec import Check, Column, SchemaSpec, SparkType
@@ -230,7 +231,7 @@ def _key_mistakes(key: object, names: Collection[str], columns: Mapping[str, Col
         if name not in names:
             yield f"key=: there is no column {name!r}{nearest(name, names)}"
         elif name in columns and type_family(columns[name].type) in _KEYLESS:
-            yield f"key=: {name} is a {type_family(columns[name].type)}, which cannot identify a row"
+            yield f"key=: {name} is of type {type_text(columns[name].type)}, which cannot identify a row"
     if len(set(key)) < len(key):
         yield "key=: a column is named twice"
 

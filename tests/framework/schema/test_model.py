@@ -454,8 +454,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("x", "a tuple of column names"),
         (("y",), "there is no column 'y'"),
         (("x", "x"), "named twice"),
-        (("f",), "f is a float, which cannot identify a row"),
-        (("tags",), "tags is a array"),
+        (("f",), "f is of type double, which cannot identify a row"),
+        (("tags",), "tags is of type array<string>"),
     ],
 )
 def test_keys_that_cannot_be_are_refused(key: Any, sentence: str) -> None:
