@@ -1,0 +1,137 @@
+"""Driving runs over REST: which requests are made, in which order, and what a failure says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_bindings.demo.drive import Driver
+from airflow_bindings.demo.itinerary import Leg, itineraries
+from airflow_bindings.local.secrets import make
+from airflow_bindings.local.settings import AirflowStack, TeamBundle
+from airflow_bindings.local.supervisor import Running
+from framework.errors import DefinitionError, JobFailed
+from tests.airflow_bindings.local.scripted import Server, scripted
+
+FLIGHTS = "/api/v2/dags/flights.daily"
+INSIGHTS = "/api/v2/dags/insights.daily"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Log:
+    """Remembers what a watcher is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bool]] = []
+
+    def started(self, leg: Leg, *, again: bool) -> None:
+        self.told.append((str(leg), again))
+
+    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]]) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with scripted() as one:
+        for dag in (FLIGHTS, INSIGHTS):
+            one.answers["PATCH", dag] = [(200, {})]
+            one.answers["GET", f"{dag}/dagRuns"] = [(200, {"dag_runs": []})]
+            one.answers["POST", f"{dag}/dagRuns"] = [(200, {"dag_run_id": "r"})]
+            one.answers["POST", f"{dag}/dagRuns/r/clear"] = [(200, {})]
+            one.answers["DELETE", f"{dag}/dagRuns/r"] = [(204, "")]
+            one.answers["GET", f"{dag}/dagRuns/r"] = [(200, {"state": "success"})]
+            one.answers["GET", f"{dag}/dagRuns/r/taskInstances"] = [(200, {"task_instances": [instance("success")]})]
+        yield one
+
+
+def instance(state: str) -> dict[str, Any]:
+    return {"task_id": "ingest", "map_index": -1, "state": state, "try_number": 1, "duration": 2.0}
+
+
+@pytest.fixture
+def driver(server: Server, tmp_path: Path) -> Driver:
+    bundles = (TeamBundle("flights", tmp_path), TeamBundle("insights", tmp_path))
+    stack = AirflowStack(tmp_path, bundles, int(server.server_address[1]))
+    return Driver(Running(stack, make(stack.users), (), NOW), Log(), timeout_s=30)
+
+
+def changes(server: Server) -> list[tuple[str, str]]:
+    return [(method, path) for method, path, _, _ in server.asked if method != "GET" and "token" not in path]
+
+
+def test_the_consumers_run_is_made_after_the_producers_has_succeeded(server: Server, driver: Driver) -> None:
+    arrivals = driver.travel(itineraries(1))
+
+    assert [arrival.leg.dag_id for arrival in arrivals] == ["flights.daily", "insights.daily"]
+    assert changes(server) == [
+        ("PATCH", FLIGHTS),
+        ("POST", f"{FLIGHTS}/dagRuns"),
+        ("PATCH", INSIGHTS),
+        ("POST", f"{INSIGHTS}/dagRuns"),
+    ]
+    asked = [(method, path.partition("?")[0]) for method, path, _, _ in server.asked]
+    assert asked.index(("GET", f"{FLIGHTS}/dagRuns/r")) < asked.index(("POST", f"{INSIGHTS}/dagRuns"))
+
+
+def test_a_run_that_was_there_is_cleared(server: Server, driver: Driver) -> None:
+    server.answers["GET", f"{FLIGHTS}/dagRuns"] = [(200, {"dag_runs": [{"dag_run_id": "r"}]})]
+
+    driver.travel([itineraries(1)[0][:1]])
+
+    assert changes(server)[-1] == ("POST", f"{FLIGHTS}/dagRuns/r/clear")
+    assert isinstance(driver.watcher, Log)
+    assert driver.watcher.told == [("flights.daily 2013-01-01", True)]
+
+
+def test_a_run_that_was_left_half_way_is_made_anew(server: Server, driver: Driver) -> None:
+    server.answers["GET", f"{FLIGHTS}/dagRuns"] = [(200, {"dag_runs": [{"dag_run_id": "r"}]})]
+    server.answers["GET", f"{FLIGHTS}/dagRuns/r"] = [(200, {"state": "running"}), (200, {"state": "success"})]
+
+    driver.travel([itineraries(1)[0][:1]])
+
+    assert changes(server)[-2:] == [("DELETE", f"{FLIGHTS}/dagRuns/r"), ("POST", f"{FLIGHTS}/dagRuns")]
+
+
+def test_a_failed_task_ends_it_with_the_end_of_its_log(server: Server, driver: Driver) -> None:
+    lines = [{"event": f"line {number}"} for number in range(50)]
+    run = f"{FLIGHTS}/dagRuns/r"
+    server.answers["GET", run] = [(200, {"state": "failed"})]
+    server.answers["GET", f"{run}/taskInstances"] = [(200, {"task_instances": [instance("failed")]})]
+    server.answers["GET", f"{run}/taskInstances/ingest/logs/1"] = [(200, {"content": lines})]
+
+    with pytest.raises(JobFailed, match="task ingest failed") as caught:
+        driver.travel(itineraries(1))
+
+    assert "line 49" in str(caught.value)
+    assert "line 2\n" not in str(caught.value)
+    assert ("POST", f"{INSIGHTS}/dagRuns") not in changes(server)
+
+
+def test_a_dag_record_of_an_earlier_start_is_not_taken(server: Server, driver: Driver) -> None:
+    old, new = "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z"
+    server.answers["GET", FLIGHTS] = [(200, {"last_parsed_time": old}), (200, {"last_parsed_time": new})]
+    server.answers["GET", "/api/v2/importErrors"] = [(200, {"import_errors": []})]
+
+    driver.await_dags({"flights.daily": "flights"}, since=NOW)
+
+    assert len([path for _, path, _, _ in server.asked if path == FLIGHTS]) == 2
+
+
+def test_a_dag_file_that_cannot_be_read_is_said(server: Server, driver: Driver) -> None:
+    error = {"filename": "daily.py", "stack_trace": "Traceback\nNameError: name 'x' is not defined"}
+    server.answers["GET", "/api/v2/importErrors"] = [(200, {"import_errors": [error]})]
+
+    with pytest.raises(DefinitionError, match="NameError"):
+        driver.await_dags({"flights.daily": "flights"}, since=NOW)
+
+
+def test_each_date_is_an_itinerary_of_its_own() -> None:
+    found = itineraries(2)
+
+    assert [[str(leg) for leg in legs] for legs in found] == [
+        ["flights.daily 2013-01-01", "insights.daily 2013-01-01"],
+        ["flights.daily 2013-01-02", "insights.daily 2013-01-02"],
+    ]
