@@ -7,8 +7,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 SKIPPED = {".venv", ".teamspark", ".git", "node_modules", ".pytest_cache", "build", "dist"}
 FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# `framework/errors.py`, `../jobs/README.md`, [text](path): a name with a slash or a known ending.
-TICKED = re.compile(r"`([\w.][\w./-]*(?:/|\.(?:py|md|toml|yaml|txt|json)))`")
+# `errors.py`, `framework/spark/`, [text](path). Other names in ticks (`runs/`, `request.json`) are of files that are made.
+TICKED = re.compile(
+    r"`((?:\.\./)*(?:(?:framework|jobs|airflow_bindings|k8s|benchmarks|tests|tools|locks)/[\w./-]*|[\w./-]+\.(?:py|md|toml)))`"
+)
 LINKED = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)[^)]*\)")
 
 
@@ -44,4 +46,6 @@ def blocks(*languages: str) -> list[Block]:
 def named_files(file: Path) -> list[str]:
     """The paths that the prose of ``file`` names as being in the repository."""
     prose = FENCE.sub("", file.read_text())
-    return sorted({*TICKED.findall(prose), *LINKED.findall(prose)})
+    found = {*TICKED.findall(prose), *LINKED.findall(prose)}
+    # `__init__.py` names a kind of file, not one.
+    return sorted(name for name in found if not name.startswith("__"))
