@@ -40,8 +40,8 @@ class Fingerprint:
     key: str
 
     @property
-    def file_name(self) -> str:
-        return f"{self.slot}-{self.key}.jsa"
+    def stem(self) -> str:
+        return f"{self.slot}-{self.key}"
 
 
 def fingerprint(java: Java, spark_home: Path, *, class_path: str = "", heap: str = "") -> Fingerprint:
@@ -70,7 +70,9 @@ def dump_options(archive: Path) -> tuple[str, ...]:
 def quoted(path: Path) -> str:
     """``path`` as one word of ``extraJavaOptions``, which Spark's launcher splits as a shell would."""
     text = str(path)
-    return text if not any(c in text for c in " \t'\"\\") else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if not any(c in text for c in " \t'\"\\"):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def ensure_archive(
@@ -80,32 +82,46 @@ def ensure_archive(
 
     ``notice`` hears what takes long and what failed.
     """
-    archive = directory / wanted.file_name
-    if archive.is_file():
-        return archive
-    if _ignored_times(archive) > 1:
+    found = find_archive(directory, wanted)
+    if found is not None:
+        return found
+    marker = directory / f"{wanted.stem}.ignored"
+    if _failures(marker) > 1:
         return None
     notice("building the class-data archive: once per environment, about 40 s")
     try:
-        return _build(directory, archive, class_path)
+        return _build(directory, wanted, class_path)
     except (OSError, subprocess.SubprocessError) as error:
         notice(f"no class-data archive, Spark starts slower: {clip(_reason(error))}")
-        _count_failure(archive)
+        # Where even this cannot be written the build fails at once, so trying each time costs nothing.
+        with contextlib.suppress(OSError):
+            marker.write_text(str(_failures(marker) + 1))
         return None
 
 
-def _build(directory: Path, archive: Path, class_path: str) -> Path:
+def find_archive(directory: Path, wanted: Fingerprint) -> Path | None:
+    """The archive in ``directory`` that fits and is whole; None where there is none.
+
+    Its size is part of its name: the JVM dies of a bus error on an archive that was cut short.
+    """
+    for archive in sorted(directory.glob(f"{wanted.stem}-*.jsa")):
+        if archive.stem.rsplit("-", 1)[1] == str(archive.stat().st_size):
+            return archive
+    return None
+
+
+def _build(directory: Path, wanted: Fingerprint, class_path: str) -> Path:
     """Raises: OSError, SubprocessError."""
     directory.mkdir(parents=True, exist_ok=True)
-    _sweep(directory, archive)
+    _sweep(directory, wanted)
     work = directory / f".building-{os.getpid()}-{secrets.token_hex(4)}"
     work.mkdir()
     try:
         _train(work, class_path)
-        os.replace(work / "archive.jsa", archive)
+        made = work / "archive.jsa"
+        return made.replace(directory / f"{wanted.stem}-{made.stat().st_size}.jsa")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return archive
 
 
 def _train(work: Path, class_path: str) -> None:
@@ -148,42 +164,35 @@ def report_ignored(archive: Path, *, notice: Notice = _LOG.warning) -> None:
 
     Something outside the fingerprint then differs: a folder with files on the class path, or a Java option.
     """
-    times = _ignored_times(archive) + 1
-    marker = archive.with_suffix(".ignored")
+    marker = archive.with_name(f"{archive.stem.rsplit('-', 1)[0]}.ignored")
+    times = _failures(marker) + 1
     try:
         marker.write_text(str(times))
         archive.unlink(missing_ok=True)
     except OSError as error:
-        notice(f"Java ignored the class-data archive {archive}, and it cannot be replaced: {error}")
+        notice(f"Java did not use the class-data archive {archive}, and it cannot be replaced: {error}")
         return
     if times == 1:
-        notice(f"Java ignored the class-data archive {archive}: it will be built again at the next start")
+        notice(f"Java did not use the class-data archive {archive}: it will be built again at the next start")
     else:
         notice(
-            f"Java ignored the class-data archive {archive} again: from now on Spark starts without one. "
+            f"Java did not use the class-data archive {archive} again: from now on Spark starts without one. "
             f"Look for Java options of your own or files in SPARK_CONF_DIR; delete {marker} to try again"
         )
 
 
-def _ignored_times(archive: Path) -> int:
-    """How often this archive was built or meant to be, and was of no use."""
+def _failures(marker: Path) -> int:
+    """How often this archive was built, or meant to be, and was of no use."""
     try:
-        return int(archive.with_suffix(".ignored").read_text())
+        return int(marker.read_text())
     except (OSError, ValueError):
         return 0
 
 
-def _count_failure(archive: Path) -> None:
-    # Where even this cannot be written the build fails at once, so trying each time costs nothing.
-    with contextlib.suppress(OSError):
-        archive.with_suffix(".ignored").write_text(str(_ignored_times(archive) + 1))
-
-
-def _sweep(directory: Path, archive: Path) -> None:
+def _sweep(directory: Path, wanted: Fingerprint) -> None:
     """Remove this slot's archives that match no more, and what killed builders left. Mapped files live on unlinked."""
-    slot = archive.name.split("-", 1)[0]
-    for old in directory.glob(f"{slot}-*"):
-        if old.stem != archive.stem:
+    for old in directory.glob(f"{wanted.slot}-*"):
+        if old.suffix == ".jsa" or not old.name.startswith(wanted.stem):
             old.unlink(missing_ok=True)
     for work in directory.glob(".building-*"):
         if time.time() - work.stat().st_mtime > _ABANDONED_S:

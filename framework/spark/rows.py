@@ -8,24 +8,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType, TimestampType
 
 from framework.schema.spec import SchemaSpec
-
-
-def struct_of(spec: SchemaSpec) -> StructType:
-    """The Spark schema that ``spec`` means, every column nullable: nulls are counted, not assumed away."""
-    return StructType.fromJson(_nullable(spec.spark_json()))
-
-
-def _nullable(part: Any) -> Any:
-    if isinstance(part, Mapping):
-        lax = {"nullable": True, "containsNull": True, "valueContainsNull": True}
-        return {name: lax[name] if name in lax else _nullable(value) for name, value in part.items()}
-    return [_nullable(value) for value in part] if isinstance(part, list) else part
+from framework.spark.columns import struct_type
 
 
 def frame_of_rows(spark: SparkSession, rows: Iterable[Mapping[str, Any]], spec: SchemaSpec) -> DataFrame:
     """``rows``, complete and typed as ``framework.testing.rows`` makes them, as one frame."""
     cells = [tuple(row[name] for name in spec.names) for row in rows]
-    return spark.createDataFrame(cells, struct_of(spec))
+    return spark.createDataFrame(cells, struct_type(spec))
 
 
 def rows_of(frame: DataFrame) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
@@ -85,7 +85,16 @@ def open_session(
 
     Raises: SetupError when there is no fitting Java, a session is already open, or the JVM does not start.
     """
-    with running(prepare(settings, os.environ, notice=notice), progress) as session:
+    launch = prepare(settings, os.environ, notice=notice)
+    with ExitStack() as undo:
+        try:
+            session = undo.enter_context(running(launch, progress))
+        except SetupError:
+            if launch.archive is None:
+                raise
+            # A damaged archive can keep the JVM from starting at all. Without one it is slower, not broken.
+            report_ignored(launch.archive, notice=notice)
+            session = undo.enter_context(running(prepare(replace(settings, archive_dir=None), os.environ), progress))
         yield session
 
 
@@ -151,6 +160,7 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
     with ExitStack() as undo:
         gateway = _gateway(launch, undo)
         undo.callback(_end, gateway, launch.exit_timeout_s)
+        _check_archive(launch, gateway)
         undo.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)) if _in_main_thread() else None
         session = _session(launch, gateway)
         undo.callback(session.stop)
@@ -165,27 +175,27 @@ def _gateway(launch: Launch, undo: ExitStack) -> JavaGateway:
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         output = undo.enter_context(launch.log.open("ab"))
         streams = {"stdout": output, "stderr": output}
-    conf = SparkConf(loadDefaults=False)
-    conf.setAll([(setting.key, setting.value) for setting in launch.settings])
     warm = threading.Thread(target=_import_early, name="teamspark-imports")
     warm.start()
     try:
         with _environ(launch.environ):
-            gateway = launch_gateway(conf, streams)
+            gateway = launch_gateway(_conf(launch), streams)  # type: ignore[no-untyped-call]  # not annotated
     except (PySparkException, OSError) as error:
         raise _no_jvm(launch, error) from error
     finally:
         warm.join()
-    _check_archive(launch, gateway)
     return gateway
 
 
-def _session(launch: Launch, gateway: JavaGateway) -> SparkSession:
+def _conf(launch: Launch) -> SparkConf:
     conf = SparkConf(loadDefaults=False)
-    conf.setAll([(setting.key, setting.value) for setting in launch.settings])
+    return conf.setAll([(setting.key, setting.value) for setting in launch.settings])
+
+
+def _session(launch: Launch, gateway: JavaGateway) -> SparkSession:
     try:
         with _environ(launch.environ):
-            context = SparkContext(conf=conf, gateway=gateway)
+            context = SparkContext(conf=_conf(launch), gateway=gateway)
     except (PySparkException, Py4JError) as error:
         raise _no_jvm(launch, error) from error
     return SparkSession(context)
@@ -275,7 +285,8 @@ def _watch(context: SparkContext, progress: Progress, done: threading.Event) -> 
     while not done.wait(_POLL_S):
         try:
             active = tracker.getActiveStageIds()
-            infos = {stage: tracker.getStageInfo(stage) for stage in {*active, *(s for s, n in seen.items() if n[0] < n[1])}}
+            unfinished = {stage for stage, (done_tasks, tasks) in seen.items() if done_tasks < tasks}
+            infos = {stage: tracker.getStageInfo(stage) for stage in {*active, *unfinished}}
         except (Py4JError, OSError):
             return  # the JVM is going away: there is nothing left to watch
         seen |= {stage: (info.numCompletedTasks, info.numTasks) for stage, info in infos.items() if info is not None}

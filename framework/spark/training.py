@@ -50,7 +50,8 @@ def exercise(spark: SparkSession, folder: str) -> None:
         back.select(F.xxhash64("id", "s"), F.sum(F.expr("if(isnull(s), 1, 0)")).over(Window.partitionBy("k"))).collect()
         spark.createDataFrame([(1, "a")], "a int, b string").collect()
         back.write.mode("overwrite").option("header", "true").csv(f"{folder}/c")
-        spark.read.schema(rows.schema).option("header", "true").csv(f"{folder}/c").agg(F.count_if(F.col("id") > 3)).collect()
+        lines = spark.read.schema(rows.schema).option("header", "true").csv(f"{folder}/c")
+        lines.agg(F.count_if(F.col("id") > 3)).collect()
         back.write.mode("overwrite").json(f"{folder}/j")
         spark.read.schema(rows.schema).json(f"{folder}/j").distinct().count()
 

@@ -1,0 +1,146 @@
+"""Data files by URI: whether they are still what a manifest says, and which of them made a Spark job fail.
+
+No pyspark session is needed: footers are read with pyarrow where the file is on this machine's file system.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+from framework.errors import InputChanged, InputCorrupt, TeamsparkError, clip
+
+_LOCAL: Final = "file://"
+_GONE: Final = re.compile(r"FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException|NoSuchFileException")
+_READING: Final = re.compile(
+    r"FAILED_READ_FILE|CANNOT_READ_FILE|ParquetDecodingException|is not a Parquet file|" + _GONE.pattern
+)
+_CAUSE: Final = re.compile(r"^Caused by: (?:[\w.$]+: )?(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One data file. ``uri`` is raw, never percent-encoded: Hadoop does not un-escape. None: nobody recorded it."""
+
+    uri: str
+    bytes: int | None = None
+    rows: int | None = None
+
+
+def local_path(uri: str) -> Path | None:
+    """Where ``uri`` is on this machine's file system; None for a store that is not one."""
+    if uri.startswith(_LOCAL):
+        return Path(uri.removeprefix(_LOCAL))
+    return Path(uri) if uri.startswith("/") else None
+
+
+def check_files(files: Sequence[DataFile], *, where: str) -> None:
+    """Compare size and rows of local ``files`` with what is recorded; other stores are checked while they are read.
+
+    Raises: InputChanged for a file that is gone, InputCorrupt for one that is not as recorded; each names the files.
+    """
+    gone: list[str] = []
+    broken: list[str] = []
+    for file in files:
+        path = local_path(file.uri)
+        if path is None:
+            continue
+        try:
+            told = _difference(path, file)
+        except FileNotFoundError:
+            gone.append(file.uri)
+            continue
+        if told:
+            broken.append(f"{file.uri}: {told}")
+    if broken:
+        raise corrupt(broken, where=where)
+    if gone:
+        raise changed(gone, where=where)
+
+
+def _difference(path: Path, file: DataFile) -> str:
+    """What is wrong with the file, or nothing. Raises: FileNotFoundError."""
+    size = path.stat().st_size
+    if file.bytes is not None and size != file.bytes:
+        return f"{size} bytes, recorded {file.bytes}"
+    if file.rows is None:
+        return ""
+    try:
+        rows = pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError) as error:
+        if not path.exists():
+            raise FileNotFoundError(path) from error
+        return f"its footer cannot be read ({clip(str(error), 120)})"
+    return "" if rows == file.rows else f"{rows} rows, recorded {file.rows}"
+
+
+def corrupt(details: Sequence[str], *, where: str) -> InputCorrupt:
+    return InputCorrupt(
+        f"{len(details)} input file(s) are not what was published",
+        where=where,
+        details=details,
+        next_step="run the producer again: it publishes a new attempt, and this one is left aside",
+    )
+
+
+def changed(uris: Sequence[str], *, where: str) -> InputChanged:
+    return InputChanged(
+        f"{len(uris)} input file(s) are gone",
+        where=where,
+        details=uris,
+        next_step="run again: the newest published attempt is read then; if none is, run the producer",
+    )
+
+
+@contextmanager
+def reading(files: Sequence[DataFile], *, where: str) -> Iterator[None]:
+    """A block in which Spark reads ``files``: its failure to read one of them becomes our error, naming the file.
+
+    Any other failure passes through. Raises: InputCorrupt, InputChanged.
+    """
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        told = read_failure(error, files, where=where)
+        if told is None:
+            raise
+        raise told from error
+
+
+def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> TeamsparkError | None:
+    """What ``error`` says about ``files``; None when it is not about reading one of them."""
+    text = full_text(error)
+    if not _READING.search(text):
+        return None
+    named = [file for file in files if _names(text, file.uri)]
+    if not named:
+        return None
+    try:
+        check_files(named, where=where)
+    except TeamsparkError as found:
+        return found
+    if _GONE.search(text):
+        return changed([file.uri for file in named], where=where)
+    causes = _CAUSE.findall(text)
+    reason = causes[-1] if causes else text.strip().splitlines()[0]
+    return corrupt([f"{file.uri}: {clip(reason, 160)}" for file in named], where=where)
+
+
+def full_text(error: Exception) -> str:
+    """The message with that of its causes, as Java tells them."""
+    captured = getattr(error, "_stackTrace", None) or ""
+    return f"{error}\n{captured}"
+
+
+def _names(text: str, uri: str) -> bool:
+    """Whether Java's ``text`` mentions ``uri``, however it spells the scheme and escapes the rest."""
+    path = local_path(uri)
+    name = str(path) if path is not None else uri.partition("://")[2] or uri
+    return name in text or name.replace(" ", "%20") in text

@@ -1,0 +1,83 @@
+"""Reading a declared source: files from outside that nobody has checked before.
+
+Columns are found by name, never by position. What cannot be read as declared is counted as the check ``parse``; every
+other check of the schema is measured here too, because no manifest vouches for these rows.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+from pyspark.sql import DataFrame, SparkSession
+
+from framework.errors import ConfigError
+from framework.schema.spec import Check, SchemaSpec
+from framework.spark.columns import verify_rules
+from framework.spark.files import check_files, reading
+from framework.spark.formats import CORRUPT, READERS, SourceFiles
+from framework.spark.measure import measure, without_broken
+from framework.spark.verify import CheckReport, judge
+
+BadRows: TypeAlias = Literal["fail", "drop", "warn"]
+
+PARSE: Final = "parse"
+# What the framework decides: with another value columns would be guessed, or bad rows vanish without a count.
+_OURS: Final = frozenset(
+    {
+        "header", "inferschema", "enforceschema", "mode", "columnnameofcorruptrecord", "columnpruning", "schema",
+        "path", "basepath", "pathglobfilter", "recursivefilelookup", "mergeschema", "ignorecorruptfiles",
+        "ignoremissingfiles", "primitivesasstring", "singlevariantcolumn",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRead(SourceFiles):
+    """What is read and how; ``on_bad`` is for rows that cannot be parsed."""
+
+    on_bad: BadRows = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """The rows to work with, and what was measured about all that were there."""
+
+    frame: DataFrame
+    report: CheckReport
+
+
+def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, port: str, where: str) -> SourceRows:
+    """The rows of ``source`` as ``spec``, measured: this reads the files once, and each use of the frame once more.
+
+    Check names start with ``port``. Raises: ConfigError for an option that is not the author's; SchemaMismatch for a
+    declared column that is not there; CheckFailed; InputChanged and InputCorrupt naming the file.
+    """
+    _require_own_options(source, where)
+    check_files(source.files, where=where)
+    with reading(source.files, where=where):
+        frame, more = READERS[source.format](spark, source, spec, where)
+        verify_rules(frame, spec, where=where)
+        parse = Check(PARSE, None, "sql", f"{CORRUPT} IS NULL", source.on_bad)
+        return _measured(frame, replace(spec, rules=(parse, *more, *spec.rules)), port=port, where=where)
+
+
+def _require_own_options(source: SourceRead, where: str) -> None:
+    taken = sorted(option for option in source.options if option.lower() in _OURS)
+    if taken:
+        raise ConfigError(
+            f"option(s) of a {source.format} source that the framework sets itself: {', '.join(taken)}",
+            where=where,
+            expected="names from the header, the job's types, bad rows by on_bad",
+            next_step="take them out of sources.yaml",
+        )
+
+
+def _measured(frame: DataFrame, spec: SchemaSpec, *, port: str, where: str) -> SourceRows:
+    rows, counts = measure(frame, spec.checks, spec)
+    drops = [check for check in spec.checks if check.policy == "drop"]
+    report = CheckReport(
+        (rows,),
+        {f"{port}.{check}": count for check, count in counts.items()},
+        dropped={f"{port}.{check.name}": counts[check.name] for check in drops},
+    )
+    report = judge(report, frame, spec, prefix=port, where=where)
+    return SourceRows(without_broken(frame, drops, spec).select(*spec.names), report)

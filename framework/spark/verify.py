@@ -1,0 +1,133 @@
+"""Whether written rows keep their checks, before anybody can read them.
+
+Footers first, which cost Spark nothing; one aggregate over the private files for what footers cannot prove; counts per
+rule, and keys of a few rows, only when something broke.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from framework.errors import CheckFailed, SetupError, StoreUnavailable, clip
+from framework.schema.spec import Check, SchemaSpec
+from framework.spark.columns import struct_type
+from framework.spark.files import DataFile, local_path, reading
+from framework.spark.footers import Footers, prove, read_footers
+from framework.spark.measure import measure, sample_keys
+from framework.spark.write import WriteFacts, recount_drops
+
+_NOTHING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """``rows`` per file in the order of the files. Counts are rows by full check name, zeros included.
+
+    ``violations`` of a ``drop`` check are the rows that were left out. ``samples`` holds keys, never whole rows.
+    ``proven`` are the checks that the footers alone have settled.
+    """
+
+    rows: tuple[int, ...]
+    violations: Mapping[str, int]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    samples: Mapping[str, tuple[str, ...]] = _NOTHING
+    proven: tuple[str, ...] = ()
+
+
+def verify_output(
+    spark: SparkSession, files: Sequence[str], spec: SchemaSpec, *, output: str, observed: WriteFacts, where: str = ""
+) -> CheckReport:
+    """Measure the written ``files`` (URIs) of ``output`` against ``spec``.
+
+    The rows that count are those in the files' footers: where the write pass counted others (Spark 4.2 counts a stage
+    twice that it had to compute again), what was dropped is counted once more.
+
+    Raises: CheckFailed naming each broken check of policy ``fail``, with counts and up to five keys of such rows.
+    """
+    where = where or f"output {output}"
+    footers = _footers(files, where)
+    dropped = dict(observed.dropped)
+    if sum(footers.rows) != observed.rows and dropped:
+        dropped = recount_drops(observed, spec, output=output)
+    asked = [check for check in spec.checks if check.policy != "drop"]
+    proven, open_checks = _settle(asked, spec, footers)
+    frame = written_frame(spark, files, spec)
+    with reading([DataFile(uri) for uri in files], where=where):
+        _, measured = measure(frame, open_checks, spec) if open_checks else (0, {})
+        counts = dict.fromkeys(proven, 0) | measured
+        report = CheckReport(
+            footers.rows,
+            {f"{output}.{check.name}": counts[check.name] for check in asked} | dropped,
+            dropped=dropped,
+            proven=tuple(f"{output}.{check}" for check in proven),
+        )
+        return judge(report, frame, spec, prefix=output, where=where)
+
+
+def written_frame(spark: SparkSession, files: Sequence[str], spec: SchemaSpec) -> DataFrame:
+    """Exactly ``files``, with the types of ``spec`` and everything nullable."""
+    if not files:
+        return spark.createDataFrame([], struct_type(spec))
+    return spark.read.schema(struct_type(spec)).option("__globPaths__", "false").parquet(*files)
+
+
+def judge(report: CheckReport, frame: DataFrame, spec: SchemaSpec, *, prefix: str, where: str) -> CheckReport:
+    """``report`` with keys of rows that break checks. Raises: CheckFailed when one of them is to fail."""
+    broken = [c for c in spec.checks if c.policy != "drop" and report.violations.get(f"{prefix}.{c.name}")]
+    if not broken:
+        return report
+    keys = {f"{prefix}.{check}": sample for check, sample in sample_keys(frame, broken, spec).items()}
+    report = replace(report, samples=keys)
+    failed = {f"{prefix}.{c.name}": report.violations[f"{prefix}.{c.name}"] for c in broken if c.policy == "fail"}
+    if failed:
+        raise failure(failed, report, where=where)
+    return report
+
+
+def failure(failed: Mapping[str, int], report: CheckReport, *, where: str) -> CheckFailed:
+    return CheckFailed(
+        f"{len(failed)} check(s) broken among {sum(report.rows)} rows; nothing was published",
+        failed=dict(failed),
+        where=where,
+        details=[_line(check, count, report.samples.get(check, ())) for check, count in failed.items()],
+        next_step="mend the rows in transform, or say what may happen to them: Drop(...), Warn(...), `| None`",
+    )
+
+
+def _line(check: str, count: int, keys: Sequence[str]) -> str:
+    return f"{check}: {count} row(s)" + (f", such as {'; '.join(keys)}" if keys else "")
+
+
+def _settle(checks: Sequence[Check], spec: SchemaSpec, footers: Footers) -> tuple[list[str], list[Check]]:
+    """The names of the checks that the footers prove, and the checks that are left to measure."""
+    proven: list[str] = []
+    left: list[Check] = []
+    for check in checks:
+        known = check.column is not None and prove(check, spec.column(check.column), footers) == "kept"
+        settled = known or sum(footers.rows) == 0
+        proven.append(check.name) if settled else left.append(check)
+    return proven, left
+
+
+def _footers(files: Sequence[str], where: str) -> Footers:
+    paths = [path for path in map(local_path, files) if path is not None]
+    if len(paths) < len(files):
+        raise SetupError(
+            "footers are read on this machine's file system only",
+            where=where,
+            got=clip(next(uri for uri in files if local_path(uri) is None)),
+            next_step="use a store in a directory",
+        )
+    try:
+        return read_footers(paths)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreUnavailable(
+            "a file that was just written cannot be read",
+            where=where,
+            got=clip(str(error)),
+            next_step="run again; if it stays so, the store loses what it is given",
+        ) from error
