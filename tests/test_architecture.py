@@ -120,6 +120,20 @@ def test_each_contract_breaks_on_each_import_it_forbids(tree: Path) -> None:
     assert [what for what in PLANTS if not told(sections, what)] == []
 
 
+def test_no_module_is_invisible_to_the_contracts() -> None:
+    """A folder without ``__init__.py`` inside a regular package is not looked at: it could import anything."""
+    rooms = [room for room in ROOMS if room != "jobs"]
+
+    hidden = [
+        file.relative_to(ROOT).as_posix()
+        for room in rooms
+        for file in (ROOT / room).rglob("*.py")
+        if not (file.parent / "__init__.py").exists() and not file.is_relative_to(ROOT / "airflow_bindings" / "dags")
+    ]
+
+    assert hidden == []
+
+
 def test_every_contract_has_a_planted_violation() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
