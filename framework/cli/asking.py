@@ -1,0 +1,166 @@
+"""From what the command line says of one run to a request that can be planned: job, parameters, inputs, date."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from framework.cli.addresses import parse_output
+from framework.cli.options import lists, pairs
+from framework.config import EdgeRef
+from framework.errors import ConfigError
+from framework.identity import JobName
+from framework.job import Job, Signature, build_job, load_job, signature_of
+from framework.laptop import LaptopRun, laptop_config
+from framework.plan import Fixture, PlanRequest
+
+if TYPE_CHECKING:
+    from framework.testing.cases import Case
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_SUFFIXES: Final = (".json", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The options of ``run`` and ``explain``, as typed."""
+
+    job: str
+    date: str | None = None
+    inputs: tuple[str, ...] = ()
+    fixtures: Path | None = None
+    parameters: tuple[str, ...] = ()
+    conf: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can be planned. ``case``: the folder of fixtures it comes from, whose results it is compared with."""
+
+    request: PlanRequest
+    job: Job
+    signature: Signature
+    case: "Case | None"
+
+
+def prepare(ask: Ask, workspace: Path) -> Prepared:
+    """What ``ask`` means. ``workspace`` must be importable (``Scope.importing``).
+
+    Raises: ConfigError, DefinitionError, PathError.
+    """
+    JobName.parse(ask.job)
+    job_class = load_job(ask.job)
+    signature = signature_of(job_class)
+    case = _case(ask)
+    job = _build(job_class, case.settings.parameters if case else {}, pairs(ask.parameters, option="--param"))
+    fixtures, edges = _inputs(ask, signature, case)
+    moment = parse_date(ask.date) if ask.date else case.settings.run if case else None
+    if edges and moment is None:
+        raise ConfigError(
+            "an input from a published output needs the run's date",
+            where=ask.job,
+            next_step="say which run's output: --date 2013-01-01",
+        )
+    asked = LaptopRun(
+        job=ask.job,
+        moment=moment,
+        now=datetime.now(UTC),
+        parameters=job.model_dump(mode="json"),
+        inputs=edges,
+        spark_conf=pairs(ask.conf, option="--conf"),
+    )
+    config = laptop_config(asked, workspace)
+    return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case)
+
+
+def parse_date(text: str) -> date | datetime:
+    """A date, or a moment. Raises: ConfigError."""
+    try:
+        return date.fromisoformat(text) if _DATE.fullmatch(text) else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError("not a date", got=text, expected="2013-01-01, or 2013-01-01T06:00+00:00") from error
+
+
+def _case(ask: Ask) -> "Case | None":
+    from framework.testing.cases import read_case
+
+    if ask.fixtures is None:
+        return None
+    if not ask.fixtures.is_dir():
+        raise ConfigError(
+            "no such folder of fixtures",
+            got=str(ask.fixtures),
+            expected="a folder with in.<port>.csv or .json, and out.<output> to compare with",
+        )
+    return read_case(ask.fixtures, ask.job)
+
+
+def _build(job: type[Job], stated: Mapping[str, Any], texts: Mapping[str, str]) -> Job:
+    """Texts of the command line go before what a case states; alone, they are read by the parameters' own types."""
+    return build_job(job, {**stated, **texts}) if stated else build_job(job, texts, strings=True)
+
+
+def _inputs(
+    ask: Ask, signature: Signature, case: "Case | None"
+) -> tuple[dict[str, Fixture], dict[str, tuple[EdgeRef, ...]]]:
+    """Rows of files, and edges to published outputs; what ``--input`` says of a port goes before the case's file."""
+    given = lists(ask.inputs, option="--input")
+    for name in given:
+        signature.contract.input(name)
+    files = {name: path for name, texts in given.items() if (path := _file_of(name, texts)) is not None}
+    edges = {name: tuple(map(_edge, texts)) for name, texts in given.items() if name not in files}
+    return {**dict(_fixtures(signature, case, without=given)), **_rows(signature, files)}, edges
+
+
+def _fixtures(
+    signature: Signature, case: "Case | None", *, without: Mapping[str, Any]
+) -> Iterator[tuple[str, Fixture]]:
+    from framework.testing.cases import case_fixtures
+
+    found = case_fixtures(signature, case) if case else {}
+    return ((name, fixture) for name, fixture in found.items() if name not in without)
+
+
+def _rows(signature: Signature, files: Mapping[str, Path]) -> dict[str, Fixture]:
+    from framework.testing.cases import stated_rows
+    from framework.testing.rows import fill
+
+    def rows(name: str, path: Path) -> Fixture:
+        schema = signature.inputs[name]
+        return Fixture(tuple(fill(schema, stated_rows(path, schema))), str(path))
+
+    return {name: rows(name, path) for name, path in files.items()}
+
+
+def _file_of(port: str, texts: tuple[str, ...]) -> Path | None:
+    """The file that feeds ``port``; None when ``texts`` name tasks. What is there as a file is one."""
+    paths = [Path(text) for text in texts]
+    if not any(path.exists() for path in paths):
+        return None
+    if len(paths) > 1:
+        raise ConfigError(f"port '{port}' is fed by one file, or by outputs of tasks", got=", ".join(texts))
+    found = [paths[0]] if paths[0].is_file() else sorted(paths[0].glob(f"in.{port}.*"))
+    usable = [path for path in found if path.suffix in _SUFFIXES]
+    if len(usable) != 1:
+        raise ConfigError(
+            f"no rows for port '{port}'" if not usable else f"several files for port '{port}'",
+            where=texts[0],
+            got=", ".join(path.name for path in found) or None,
+            expected=f"a .csv or .json file, or a folder with in.{port}.csv or in.{port}.json",
+        )
+    return usable[0]
+
+
+def _edge(text: str) -> EdgeRef:
+    try:
+        address = parse_output(text)
+    except ConfigError as error:
+        raise ConfigError(
+            "--input names neither a file nor a task",
+            got=text,
+            expected="an existing file or folder, or team/DAG id/task id[:output]",
+        ) from error
+    task = address.task
+    return EdgeRef(team=task.team, dag_id=task.dag_id, task_id=task.task_id, output=address.output)

@@ -1,0 +1,131 @@
+"""Who would break whom: contracts and edges compared, and source text searched for what Spark Connect lacks. Pure."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from framework.config import EdgeRef
+from framework.errors import PolicyError, TeamsparkError
+from framework.exports import EdgesExport, TaskEdges
+from framework.identity import TaskKey
+from framework.job import JobContract
+from framework.schema.compare import missing_for
+from framework.schema.spec import SchemaSpec
+from framework.tenancy.model import Teams
+
+Severity = Literal["error", "warning"]
+
+# Attribute -> what to write instead. These reach past the API that classic Spark and Spark Connect share.
+BEYOND_CONNECT: Final[Mapping[str, str]] = {
+    "sparkContext": "the session's own methods",
+    "rdd": "DataFrame methods",
+    "_jvm": "pyspark.sql.functions",
+    "_jsc": "the session's own methods",
+    "_jdf": "DataFrame methods",
+    "_jsparkSession": "the session's own methods",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or that nobody could check."""
+
+    severity: Severity
+    where: str
+    what: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"severity": self.severity, "where": self.where, "what": self.what}
+
+
+def check_edges(
+    contracts: Mapping[str, JobContract], edges: EdgesExport, teams: Teams | None = None
+) -> tuple[Finding, ...]:
+    """Every finding of every edge, in the order of the tasks; ``teams`` adds the question who may read whom."""
+    tasks = {one.task: one for one in edges.tasks}
+    return tuple(finding for one in edges.tasks for finding in _check_task(one, tasks, contracts, teams))
+
+
+def _check_task(
+    one: TaskEdges, tasks: Mapping[TaskKey, TaskEdges], contracts: Mapping[str, JobContract], teams: Teams | None
+) -> Iterator[Finding]:
+    where = str(one.task)
+    if one.job is None:
+        return
+    contract = contracts.get(one.job)
+    if contract is None:
+        yield Finding("error", where, f"runs {one.job}, which is not among the exported jobs")
+        return
+    if one.contract not in (None, contract.hash):
+        yield Finding("error", where, f"was exported against another version of {one.job}: export the DAGs again")
+    yield from _check_ports(one, contract)
+    ports = {port.name: port for port in contract.inputs}
+    for name, refs in one.inputs.items():
+        for ref in refs if name in ports else ():
+            place = f"{where} port '{name}' ({contract.job})"
+            for severity, what in _check_edge(ref, tasks, contracts, ports[name].schema):
+                yield Finding(severity, place, what)
+            yield from _check_grant(one.task.team, ref, place, teams)
+
+
+def _check_ports(one: TaskEdges, contract: JobContract) -> Iterator[Finding]:
+    known = {port.name for port in contract.inputs}
+    for name in sorted(set(one.inputs) - known):
+        ports = ", ".join(sorted(known)) or "none"
+        yield Finding("error", str(one.task), f"feeds port '{name}', which {contract.job} lacks; its ports: {ports}")
+    for port in contract.inputs:
+        if not (port.source or port.optional or port.name in one.inputs):
+            what = f"port '{port.name}' of {contract.job} has no edge: add inputs={{'{port.name}': <task>.output}}"
+            yield Finding("error", str(one.task), what)
+        if port.source and port.name in one.inputs:
+            yield Finding(
+                "error", str(one.task), f"port '{port.name}' is fed by source '{port.source}'; take the edge out"
+            )
+
+
+def _check_edge(
+    ref: EdgeRef, tasks: Mapping[TaskKey, TaskEdges], contracts: Mapping[str, JobContract], wanted: SchemaSpec
+) -> Iterator[tuple[Severity, str]]:
+    task = TaskKey(ref.team, ref.dag_id, ref.task_id)
+    producer = tasks.get(task)
+    if producer is None:
+        yield "warning", f"reads {task}, which is not among the exported edges: not checked"
+        return
+    if producer.job is None or producer.job not in contracts:
+        yield "warning", f"reads {task}, which declares no job that is exported: not checked"
+        return
+    outputs = {port.name: port for port in contracts[producer.job].outputs}
+    if ref.output not in outputs:
+        yield "error", f"reads output '{ref.output}' of {task}; {producer.job} has {', '.join(sorted(outputs))}"
+        return
+    for message in missing_for(wanted, outputs[ref.output].schema):
+        yield "error", f"from {task}:{ref.output} ({producer.job}): {message}"
+
+
+def _check_grant(team: str, ref: EdgeRef, place: str, teams: Teams | None) -> Iterator[Finding]:
+    if teams is None:
+        return
+    try:
+        teams.require_grant(team, TaskKey(ref.team, ref.dag_id, ref.task_id))
+    except PolicyError as error:
+        yield Finding("error", place, f"{error.what}; {error.next_step}")
+    except TeamsparkError as error:
+        yield Finding("error", place, error.what)
+
+
+def check_source(text: str, *, where: str) -> tuple[Finding, ...]:
+    """Uses of what only classic Spark has, each with its line. Source that does not parse has no uses: importing tells."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return ()
+    uses = sorted(
+        (node.lineno, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in BEYOND_CONNECT
+    )
+    return tuple(
+        Finding("error", f"{where}:{line}", f".{name} is not in Spark Connect; use {BEYOND_CONNECT[name]}")
+        for line, name in uses
+    )

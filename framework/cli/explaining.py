@@ -1,0 +1,100 @@
+"""A plan and its Spark settings as plain facts, for people and for scripts."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from framework.cli.asking import Prepared
+from framework.cli.running import session_settings
+from framework.errors import SetupError
+from framework.java import find_java
+from framework.plan import FixtureInput, Plan, PlannedInput, RunInput, SourceInput
+from framework.schema.spec import SchemaSpec
+from framework.spark.archive import archive_options, find_archive, fingerprint
+from framework.spark.settings import Setting, effective_settings, submit_conf
+from framework.storage.base import Store
+from framework.storage.paths import explain_path
+from framework.storage.publish import RunLog
+
+
+def explain_inputs(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    """By port, what it would be fed with: every published output, file or fixture; nothing for an absent one."""
+    return {planned.port.name: _reads(planned) for planned in plan.inputs}
+
+
+def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
+    if isinstance(planned, RunInput):
+        return [
+            {
+                "from": "published",
+                "path": read.path,
+                "output": read.output,
+                "attempt": read.published.number,
+                "digest": read.published.digest,
+                "rows": read.rows,
+            }
+            for read in planned.reads
+        ]
+    if isinstance(planned, SourceInput):
+        source = planned.listing.source
+        return [
+            {"from": f"source {source}", "path": str(file.path), "bytes": file.bytes} for file in planned.listing.files
+        ]
+    if isinstance(planned, FixtureInput):
+        return [{"from": "fixture", "path": planned.fixture.origin, "rows": len(planned.fixture.rows)}]
+    return []
+
+
+def explain_settings(prepared: Prepared, workspace: Path, environ: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Every setting that the session would start with, and who set it; no JVM is started, no archive built."""
+    asked = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
+    home = spark_home()
+    submitted = submit_conf(environ, home) if home else {}
+    assert asked.archive_dir is not None
+    try:
+        archive = home and find_archive(asked.archive_dir, fingerprint(find_java(environ), home))
+    except SetupError:
+        archive = None  # no Java here: doctor's business
+    return effective_settings(asked, submit=submitted, java_options=archive_options(archive) if archive else ())
+
+
+def spark_home() -> Path | None:
+    """Where the installed Spark is, found without importing pyspark."""
+    spec = find_spec("pyspark")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def as_facts(plan: Plan, settings: tuple[Setting, ...], store: Store) -> dict[str, Any]:
+    """All of it, as JSON."""
+    config = plan.config
+    return {
+        "job": config.job,
+        "contract": plan.contract.hash,
+        "parameters": dict(config.parameters),
+        "key": str(config.key),
+        "path": plan.path,
+        "root": store.root,
+        "segments": [note._asdict() for note in explain_path(config.key)],
+        "run": {
+            "date": config.run.logical_date and config.run.logical_date.isoformat(),
+            "start": config.run.start and config.run.start.isoformat(),
+            "end": config.run.end and config.run.end.isoformat(),
+            "zone": config.run.zone,
+        },
+        "inputs": explain_inputs(plan),
+        "outputs": {
+            port.name: {"schema": port.schema.name, "columns": list(port.schema.names), "checks": _checks(port.schema)}
+            for port in plan.contract.outputs
+        },
+        "attempts": len(RunLog(store, config.key).state().attempts),
+        "settings": [_setting(one) for one in settings],
+    }
+
+
+def _checks(schema: SchemaSpec) -> list[str]:
+    return [check.name for check in schema.checks]
+
+
+def _setting(one: Setting) -> dict[str, Any]:
+    return {"key": one.key, "value": one.shown, "set_by": one.set_by, "over": [layer for layer, _ in one.over]}

@@ -1,0 +1,130 @@
+"""Executing a prepared run on this machine, and comparing what it published with a case's expected rows."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from framework.cli.asking import Prepared
+from framework.cli.progress import Bar
+from framework.config import ExportedConfig, RunResult
+from framework.driver import ARCHIVES, who
+from framework.errors import CheckFailed, ConfigError, TeamsparkError
+from framework.runner import RunOptions, execute
+from framework.spark.settings import SessionSettings
+from framework.storage.base import Store
+from framework.storage.publish import RunLog
+from framework.world import World
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOGS: Final = ".teamspark/logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A case's verdict: ``differences`` by output, or the checks that failed as the case says they do."""
+
+    differences: dict[str, str]
+    failed_as_told: dict[str, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"same": not self.differences, "differences": self.differences, "failed_checks": self.failed_as_told}
+
+
+def session_settings(config: ExportedConfig, workspace: Path, *, quick: bool) -> SessionSettings:
+    """What the session of a run here is asked for. ``quick``: its data is tiny, so starting counts most."""
+    return SessionSettings(
+        app_name=str(config.key),
+        conf=config.spark_conf,
+        archive_dir=workspace / ARCHIVES,
+        short_job=quick,
+        log=workspace / LOGS / f"{config.epoch.incarnation}.log",
+    )
+
+
+def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> RunResult:
+    """Run it, and publish below the world's private store. Spark's own log stays only if the run fails.
+
+    Raises: every leaf of TeamsparkError.
+    """
+    settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
+    assert settings.log is not None
+    settings.log.parent.mkdir(parents=True, exist_ok=True)
+    options = RunOptions(session=partial(_open, settings, bar), who=who(), observe=bar.phase)
+    try:
+        result = execute(prepared.request, prepared.job, world, options)
+    except TeamsparkError:
+        if settings.log.is_file() and settings.log.stat().st_size:
+            bar.notice(f"Spark's log: {settings.log}")
+        raise
+    settings.log.unlink(missing_ok=True)
+    return result
+
+
+def _open(settings: SessionSettings, bar: Bar) -> AbstractContextManager["SparkSession"]:
+    # Only now: a run that cannot be planned must not pay for Spark's import.
+    from framework.spark.session import open_session
+
+    return open_session(settings, bar.stages, notice=bar.notice)
+
+
+def compare(prepared: Prepared, run: Callable[[], RunResult], store: Store) -> tuple[RunResult | None, Compared | None]:
+    """Run a case, and compare. Without a case: run.
+
+    Raises: what ``run`` raises, but for the checks that the case says will fail.
+    """
+    case = prepared.case
+    if case is None:
+        return run(), None
+    expected = dict(case.settings.fails)
+    try:
+        result = run()
+    except CheckFailed as error:
+        if not expected:
+            raise
+        return None, Compared(
+            {} if error.failed == expected else {"checks": _other_checks(expected, error.failed)}, error.failed
+        )
+    if expected:
+        return result, Compared({"checks": _other_checks(expected, {})})
+    return result, Compared(dict(_differences(prepared, store, result)))
+
+
+def _other_checks(expected: dict[str, int], found: dict[str, int]) -> str:
+    return f"expected checks to fail: {expected}; failed: {found or 'none'}"
+
+
+def _differences(prepared: Prepared, store: Store, result: RunResult) -> list[tuple[str, str]]:
+    from framework.testing.cases import stated_rows
+    from framework.testing.compare import assert_rows
+
+    case, signature = prepared.case, prepared.signature
+    assert case is not None
+    assert result.attempt is not None
+    published = RunLog(store, result.key).published(result.attempt)
+    assert published is not None, "execute has returned"
+    found = []
+    for name, path in case.outputs.items():
+        schema = signature.outputs[signature.contract.output(name).name]
+        rows = read_rows([store.uri(one) for one in published.paths(name)])
+        try:
+            assert_rows(rows, stated_rows(path, schema))
+        except AssertionError as error:
+            found.append((name, str(error)))
+    return found
+
+
+def read_rows(uris: list[str]) -> list[dict[str, Any]]:
+    """Rows of small Parquet files, without Spark. Raises: ConfigError for a store that is not a directory."""
+    from pyarrow import parquet
+
+    rows: list[dict[str, Any]] = []
+    for uri in uris:
+        if not uri.startswith("file://"):
+            raise ConfigError("only files of this machine can be compared", got=uri)
+        rows += parquet.read_table(uri.removeprefix("file://"), partitioning=None).to_pylist(maps_as_pydicts="strict")
+    return rows

@@ -1,0 +1,57 @@
+"""A team's store as this machine sees it: runs of this machine are in its private store, all others in the shared one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from framework.storage.base import Entry, Store, split_path
+from framework.storage.paths import LOCAL_DAG
+
+
+@dataclass(frozen=True)
+class WithLocalRuns:
+    """A ``Store`` of two: paths below ``/<team>/_local`` are ``local``'s, everything else is ``shared``'s."""
+
+    shared: Store
+    local: Store
+
+    @property
+    def kind(self) -> str:
+        return self.shared.kind
+
+    @property
+    def root(self) -> str:
+        return self.shared.root
+
+    def of(self, path: str) -> Store:
+        """Where ``path`` is."""
+        return self.local if split_path(path)[1:2] == (LOCAL_DAG,) else self.shared
+
+    def put_if_absent(self, path: str, data: bytes) -> None:
+        self.of(path).put_if_absent(path, data)
+
+    def read(self, path: str) -> bytes | None:
+        return self.of(path).read(path)
+
+    def stat(self, path: str) -> Entry | None:
+        return self.of(path).stat(path)
+
+    def list(self, prefix: str) -> tuple[Entry, ...]:
+        return self.of(prefix).list(prefix)
+
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        here = self.of(prefix).folders(prefix)
+        if len(split_path(prefix)) != 1:
+            return here
+        own = {name for name in self.local.folders(prefix) if name == LOCAL_DAG}
+        return tuple(sorted({name for name in here if name != LOCAL_DAG} | own))
+
+    def settle(self, files: Iterable[tuple[str, int]]) -> None:
+        for path, size in files:
+            self.of(path).settle([(path, size)])
+
+    def delete(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self.of(path).delete([path])
+
+    def uri(self, path: str) -> str:
+        return self.of(path).uri(path)

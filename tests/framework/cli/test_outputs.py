@@ -1,0 +1,190 @@
+"""``outputs``: what was published is found, told, and compared, in the shared store and in this machine's own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.identity import RunKey
+from framework.manifest import InputEntry, ReadEntry
+from framework.storage.paths import run_path
+from framework.storage.posix import DirectoryStore
+from framework.storage.publish import Published, RunLog
+from tests.framework.cli.conftest import Teamspark
+from tests.framework.cli.datasets import Dataset, publish
+
+RUN = "20130101T000000Z"
+
+
+@pytest.fixture
+def store(workspace: Path) -> DirectoryStore:
+    return DirectoryStore(workspace / "store")
+
+
+@pytest.fixture
+def key(team: str) -> RunKey:
+    return RunKey(team, f"{team}.daily", "Ingest", RUN)
+
+
+ROWS: list[dict[str, Any]] = [{"name": "a", "amount": 1.0}, {"name": "b", "amount": None}]
+
+
+def read_of(published: Published) -> InputEntry:
+    """An input entry that says that ``published`` was read."""
+    entry = published.output()
+    read = ReadEntry(
+        path=run_path(published.key),
+        attempt=published.number,
+        digest=published.digest,
+        rows=entry.rows,
+        bytes=entry.bytes,
+    )
+    return InputEntry(port="rows", kind="run", reads=(read,))
+
+
+def test_tasks_of_a_team_are_listed_with_their_newest_run(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey, team: str
+) -> None:
+    publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(RunKey(team, key.dag_id, key.task_id, "20130102T000000Z"), ROWS))
+    (Path(store.root) / team / "lost+found").mkdir()
+
+    done = teamspark("outputs", "ls", team, "--json")
+
+    task = f"{team}/{team}.daily/Ingest"
+    assert json.loads(done.stdout) == [{"task": task, "runs": 2, "newest": "20130102T000000Z"}]
+    assert task in teamspark("outputs", "ls", f"{team}/{team}.daily").stdout
+
+
+def test_runs_of_a_task_are_listed_with_attempt_and_rows(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey
+) -> None:
+    publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(key, ROWS[:1]))
+
+    done = teamspark("outputs", "ls", key.task, "--json")
+
+    (run,) = json.loads(done.stdout)
+    assert (run["attempt"], run["attempts"], run["outputs"]["default"]["rows"]) == (2, 2, 1)
+    assert run["path"] == run_path(key)
+
+
+def test_each_index_of_a_mapped_task_is_listed(teamspark: Teamspark, store: DirectoryStore, team: str) -> None:
+    for index in (0, 1, 10):
+        publish(store, Dataset(RunKey(team, f"{team}.daily", "mapped", RUN, index), ROWS))
+
+    done = teamspark("outputs", "ls", f"{team}/{team}.daily/mapped")
+
+    lines = [line.split()[0] for line in done.stdout.splitlines()[1:]]
+    assert lines == [f"{RUN}/map-0", f"{RUN}/map-1", f"{RUN}/map-10"]
+
+
+def test_nothing_published_is_said(teamspark: Teamspark, team: str) -> None:
+    done = teamspark("outputs", "ls", team)
+
+    assert done.exit_code == 0
+    assert "nothing published" in done.stdout
+
+
+def test_runs_of_this_machine_are_found_by_their_path(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    local = DirectoryStore(workspace / ".teamspark/local")
+    key = RunKey(team, "_local", "copy.Copy", RUN)
+    publish(local, Dataset(key, ROWS))
+
+    listed = teamspark("outputs", "ls", team)
+    shown = teamspark("outputs", "show", run_path(key))
+
+    assert f"{team}/_local/copy.Copy" in listed.stdout
+    assert shown.exit_code == 0
+    assert "attempt 1" in shown.stdout
+
+
+def test_an_attempt_is_shown_with_its_facts(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    checks = {"default.amount.ge": 3, "default.name.null": 0}
+    published = publish(store, Dataset(key, ROWS, checks=checks, parameters={"by": "carrier"}))
+
+    done = teamspark("outputs", "show", f"{key.task}/2013-01-01")
+
+    for part in (
+        published.digest,
+        "by=carrier",
+        "default.amount.ge: 3",
+        "claimed by ann@laptop:1",
+        published.directory,
+    ):
+        assert part in done.stdout
+    assert "default.name.null" not in done.stdout
+
+
+def test_a_run_says_when_its_input_has_a_newer_attempt(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey, team: str
+) -> None:
+    consumer = RunKey(team, f"{team}.daily", "consumer", RUN)
+    first = publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(consumer, ROWS, inputs=(read_of(first),)))
+    fresh = teamspark("outputs", "show", f"{consumer.task}/{RUN}")
+
+    publish(store, Dataset(key, ROWS))
+    stale = teamspark("outputs", "show", f"{consumer.task}/{RUN}")
+    script = teamspark("outputs", "show", f"{consumer.task}/{RUN}", "--json")
+
+    assert "the newest" in fresh.stdout
+    assert "input has attempt 2, I read 1" in stale.stdout
+    assert json.loads(script.stdout)["inputs"][0]["stale"] is True
+
+
+def test_a_retired_input_is_told(teamspark: Teamspark, store: DirectoryStore, key: RunKey, team: str) -> None:
+    consumer = RunKey(team, f"{team}.daily", "consumer", RUN)
+    publish(store, Dataset(consumer, ROWS, inputs=(read_of(publish(store, Dataset(key, ROWS))),)))
+    RunLog(store, key).retire(1, who="gc")
+
+    done = teamspark("outputs", "show", f"{consumer.task}/{RUN}")
+
+    assert "retired since" in done.stdout
+
+
+def test_an_older_attempt_is_shown_by_its_number(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(key, ROWS[:1]))
+
+    done = teamspark("outputs", "show", f"{key.task}/{RUN}@1", "--json")
+
+    told = json.loads(done.stdout)
+    assert told["manifest"]["outputs"][0]["rows"] == 2
+    assert [one["standing"] for one in told["attempts"]] == ["published", "published"]
+
+
+@pytest.mark.parametrize("suffix", ["@7", ""])
+def test_an_attempt_that_is_not_there_says_what_is(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey, suffix: str
+) -> None:
+    if suffix:
+        publish(store, Dataset(key, ROWS))
+
+    done = teamspark("outputs", "show", f"{key.task}/{RUN}{suffix}")
+
+    assert done.exit_code == 64
+    assert ("attempt 1 published" if suffix else "no attempt of this run") in done.stderr
+
+
+def test_a_team_that_is_not_here_is_named(teamspark: Teamspark) -> None:
+    done = teamspark("outputs", "ls", "nobody")
+
+    assert done.exit_code == 64
+    assert "no such team" in done.stderr
+
+
+def test_a_manifest_that_was_tampered_with_is_an_error(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey
+) -> None:
+    publish(store, Dataset(key, ROWS))
+    slot = Path(store.root) / run_path(key)[1:] / "_log/0001.published"
+    slot.chmod(0o644)
+    slot.write_text('{"kind": "manifest"}')
+
+    done = teamspark("outputs", "show", f"{key.task}/{RUN}")
+
+    assert done.exit_code == 65
+    assert str(key) in done.stderr
+    assert "not a record" in done.stderr
