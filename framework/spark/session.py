@@ -24,6 +24,7 @@ from pyspark import SparkConf
 from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from framework.errors import SetupError, clip
@@ -38,7 +39,12 @@ from framework.spark.settings import (
     submit_conf,
 )
 
+__all__ = ["Launch", "Progress", "SessionSettings", "StageProgress", "open_session", "prepare", "running", "spark_home"]
+
 _LOG: Final = logging.getLogger("framework.spark")
+# pyspark writes each error with a query context to stderr, as one line of JSON with Java's whole stack, before it
+# raises the same error. Who catches it decides what is shown.
+_CHATTER: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _SHORT_JOB: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _POLL_S: Final = 0.2
 _EXIT_TIMEOUT_S: Final = 15
@@ -164,6 +170,10 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
         undo.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)) if _in_main_thread() else None
         session = _session(launch, gateway)
         undo.callback(session.stop)
+        for name in _CHATTER:
+            logger = PySparkLogger.getLogger(name)
+            undo.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL + 1)
         if progress is not None:
             undo.enter_context(_watched(session.sparkContext, progress))
         yield session
