@@ -66,7 +66,8 @@ def who() -> str:
 
 def _session(config: ExportedConfig, workspace: Path) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
-    from framework.spark.session import SessionSettings, open_session
+    from framework.spark.session import open_session
+    from framework.spark.settings import SessionSettings
 
     settings = SessionSettings(app_name=str(config.key), conf=config.spark_conf, archive_dir=workspace / ARCHIVES)
     return open_session(settings)

@@ -21,7 +21,7 @@ from framework.manifest import InputEntry, Manifest, OutputEntry
 from framework.plan import Plan, PlanRequest, make_plan
 from framework.report import Account, result_of
 from framework.runner.reading import Reads, read_inputs
-from framework.runner.writing import checked, write_outputs
+from framework.runner.writing import Writer, checked
 from framework.storage.base import Store
 from framework.storage.publish import Attempt, Published, RunLog
 from framework.world import World
@@ -111,7 +111,7 @@ class _Flow:
         contract = self.plan.contract
         injected: Mapping[str, Any] = {"run": self.plan.run, "spark": spark}
         arguments = {**reads.frames, **{name: injected[kind] for name, kind in contract.injected}}
-        with authors_code(contract.job, "transform"):
+        with authors_code(contract.job), reads.guarded():
             returned = self.job.transform(**arguments)
         return checked(split_outputs(contract, returned), contract)
 
@@ -123,14 +123,15 @@ class _Flow:
     def _publish(
         self, spark: "SparkSession", attempt: Attempt, frames: dict[str, "DataFrame"], reads: Reads
     ) -> tuple[Published, tuple[str, ...]]:
-        with self.watch.phase("write"), authors_code(self.plan.contract.job, "its frames"):
-            written = write_outputs(frames, self.plan.contract, self._store, attempt)
+        writer = Writer(self.plan.contract, self._store, attempt)
+        with self.watch.phase("write"), authors_code(self.plan.contract.job), reads.guarded():
+            written = writer.write(frames)
         with self.watch.phase("verify"):
-            outputs, warnings = written.verify(spark)
-            inputs = reads.verified(spark)
+            outputs, warnings = writer.verify(spark, written)
+            inputs, remarks = reads.verified()
         with self.watch.phase("publish"):
             manifest = _manifest(self.plan, attempt, outputs, inputs)
-            return RunLog(self._store, attempt.key).publish(attempt, manifest), warnings
+            return RunLog(self._store, attempt.key).publish(attempt, manifest), warnings + remarks
 
     @property
     def _store(self) -> Store:
@@ -138,15 +139,15 @@ class _Flow:
 
 
 @contextmanager
-def authors_code(job: str, part: str) -> Iterator[None]:
+def authors_code(job: str) -> Iterator[None]:
     """The border of code that is not ours: whatever it raises becomes a JobFailed that names its line."""
     try:
         yield
     except TeamsparkError:
         raise
-    except Exception as error:
+    except Exception as error:  # anything at all: it is not our code
         raise JobFailed(
-            f"the job's {part} raised {type(error).__name__}",
+            f"the job's transform raised {type(error).__name__}",
             where=_line_of(error, job) or job,
             got=clip(str(error).strip().partition("\nJVM stacktrace")[0] or repr(error), 600),
             next_step="try it on fixtures: teamspark run JOB --fixtures DIR",

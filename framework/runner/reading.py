@@ -1,16 +1,19 @@
 """Planned inputs become frames; afterwards, what was read becomes the manifest's entries."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from framework.manifest import InputEntry, ReadEntry, SourceFile
-from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, RunInput, SourceInput
-from framework.schema.spec import SchemaSpec
-from framework.spark.read import SourceFrame, SourceRead, frame_of_rows, read_published, read_source
-from framework.storage.publish import RunLog, check_files
+from framework.plan import AbsentInput, FixtureInput, PinnedRun, Plan, PlannedInput, RunInput, SourceInput
+from framework.spark.files import DataFile, reading
+from framework.spark.read import read_published
+from framework.spark.rows import frame_of_rows
+from framework.spark.sources import SourceRead, SourceRows, read_source
+from framework.storage.publish import RunLog
 from framework.world import World
 
 if TYPE_CHECKING:
@@ -24,57 +27,62 @@ class Reads:
     plan: Plan
     world: World
     frames: Mapping[str, "DataFrame | None"]
-    sources: Mapping[str, SourceFrame]
+    sources: Mapping[str, SourceRows]
 
-    def verified(self, spark: "SparkSession") -> tuple[InputEntry, ...]:
-        """What was read, once it was read.
+    def guarded(self) -> AbstractContextManager[None]:
+        """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
+        files = [file for planned in self.plan.inputs for file in planned_files(planned, self.world)]
+        return reading(files, where=str(self.plan.config.key))
 
-        Raises: InputChanged when a source's file or a published attempt is not what was planned any more;
-        CheckFailed when rows of a source break its schema's checks or cannot be parsed.
+    def verified(self) -> tuple[tuple[InputEntry, ...], tuple[str, ...]]:
+        """What was read, once it was read, and a line for every check of a source that was broken and tolerated.
+
+        Raises: InputChanged when a source's file or a published attempt is not what was planned any more.
         """
-        return tuple(entry for planned in self.plan.inputs for entry in self._entry(planned))
+        entries = tuple(entry for planned in self.plan.inputs for entry in self._entry(planned))
+        return entries, tuple(
+            f"{check}: {count} row(s)"
+            for source in self.sources.values()
+            for check, count in source.report.violations.items()
+            if count
+        )
 
-    def _entry(self, planned: PlannedInput) -> tuple[InputEntry, ...]:
+    def _entry(self, planned: PlannedInput) -> Iterator[InputEntry]:
         if isinstance(planned, RunInput):
-            return (self._run_entry(planned),)
-        if isinstance(planned, SourceInput):
-            return (self._source_entry(planned),)
-        return ()
+            yield InputEntry(port=planned.port.name, kind="run", reads=tuple(map(self._read, planned.reads)))
+        elif isinstance(planned, SourceInput):
+            yield self._source(planned)
 
-    def _run_entry(self, planned: RunInput) -> InputEntry:
-        reads = []
-        for read in planned.reads:
-            entry = read.published.output(read.output)
-            RunLog(self.world.store(read.published.key.team), read.published.key).ensure_live(read.published)
-            reads.append(
-                ReadEntry(
-                    path=read.path,
-                    attempt=read.published.number,
-                    digest=read.published.digest,
-                    output=read.output,
-                    rows=entry.rows,
-                    bytes=entry.bytes,
-                )
-            )
-        return InputEntry(port=planned.port.name, kind="run", reads=tuple(reads))
+    def _read(self, read: PinnedRun) -> ReadEntry:
+        published, output = read.published, read.published.output(read.output)
+        RunLog(self.world.store(published.key.team), published.key).ensure_live(published)
+        return ReadEntry(
+            path=read.path,
+            attempt=published.number,
+            digest=published.digest,
+            output=read.output,
+            rows=output.rows,
+            bytes=output.bytes,
+        )
 
-    def _source_entry(self, planned: SourceInput) -> InputEntry:
+    def _source(self, planned: SourceInput) -> InputEntry:
         planned.listing.require_unchanged()
         files = tuple(
-            SourceFile(uri=file.path.as_uri(), bytes=file.bytes, modified=file.modified_ns / 1e9)
+            SourceFile(uri=f"file://{file.path}", bytes=file.bytes, modified=file.modified_ns / 1e9)
             for file in planned.listing.files
         )
-        rows = self.sources[planned.port.name].finish()
+        rows = sum(self.sources[planned.port.name].report.rows)
         return InputEntry(port=planned.port.name, kind="source", files=files, digest=planned.listing.digest, rows=rows)
 
 
 def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
-    """The frames of every port of ``plan``: lazy, columns as the consumer declares them.
+    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily;
+    sources are measured here, since nobody has checked them before.
 
-    Raises: InputCorrupt (a file is gone or has another size), SchemaMismatch (a source lacks columns).
+    Raises: InputCorrupt, InputChanged, SchemaMismatch, CheckFailed.
     """
     frames: dict[str, DataFrame | None] = {}
-    sources: dict[str, SourceFrame] = {}
+    sources: dict[str, SourceRows] = {}
     for planned in plan.inputs:
         name = planned.port.name
         if isinstance(planned, SourceInput):
@@ -89,31 +97,51 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
     return Reads(plan, world, frames, sources)
 
 
-def _source(spark: "SparkSession", planned: SourceInput) -> SourceFrame:
-    listing = planned.listing
-    read = SourceRead(
-        files=tuple(file.path.as_uri() for file in listing.files),
-        format=listing.spec.format,
-        options=listing.spec.options,
-        on_bad=listing.spec.on_bad,
-    )
-    return read_source(spark, read, planned.port.schema)
-
-
-def canonical(spec: SchemaSpec) -> str:
-    """A schema as text that is equal for equal schemas."""
-    return json.dumps(spec.to_json(), sort_keys=True)
+def _source(spark: "SparkSession", planned: SourceInput) -> SourceRows:
+    spec, name = planned.listing.spec, planned.port.name
+    read = SourceRead(tuple(listed_files(planned)), spec.format, spec.options, spec.on_bad)
+    where = f"input '{name}' from source '{planned.listing.source}'"
+    return read_source(spark, read, planned.port.schema, port=name, where=where)
 
 
 def _published(spark: "SparkSession", planned: RunInput, world: World) -> "DataFrame":
-    """All reads as one frame, in the order of the edges. Producers of one schema are one scan, whatever their number."""
-    by_schema: dict[str, tuple[SchemaSpec, list[str]]] = {}
+    """All reads as one frame. Producers of one schema in one store are one scan, whatever their number."""
+    scans: dict[tuple[str, str], list[PinnedRun]] = {}
     for read in planned.reads:
-        store = world.store(read.published.key.team)
-        check_files(store, read.published, read.output)
-        _, uris = by_schema.setdefault(canonical(read.schema), (read.schema, []))
-        uris.extend(store.uri(path) for path in read.published.paths(read.output))
-    frames = [read_published(spark, uris, planned.port.schema, written) for written, uris in by_schema.values()]
+        schema = json.dumps(read.schema.to_json(), sort_keys=True)
+        scans.setdefault((read.published.key.team, schema), []).append(read)
+    frames = [
+        read_published(
+            spark,
+            [file for read in reads for file in data_files(read, world)],
+            spec=planned.port.schema,
+            written=reads[0].schema,
+            base_uri=world.store(team).uri("/"),
+            where=f"input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
+        )
+        for (team, _), reads in scans.items()
+    ]
     if not frames:
         return frame_of_rows(spark, (), planned.port.schema)
     return reduce(lambda one, other: one.unionByName(other), frames)
+
+
+def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
+    """The data files behind one port."""
+    if isinstance(planned, RunInput):
+        for read in planned.reads:
+            yield from data_files(read, world)
+    elif isinstance(planned, SourceInput):
+        yield from listed_files(planned)
+
+
+def listed_files(planned: SourceInput) -> Iterator[DataFile]:
+    """The files of a frozen listing."""
+    return (DataFile(f"file://{file.path}", file.bytes) for file in planned.listing.files)
+
+
+def data_files(read: PinnedRun, world: World) -> Iterator[DataFile]:
+    """The files of one pinned output, with what its manifest says of them."""
+    store = world.store(read.published.key.team)
+    entries = zip(read.published.paths(read.output), read.published.files(read.output), strict=True)
+    return (DataFile(store.uri(path), entry.bytes, entry.rows) for path, entry in entries)

@@ -1,18 +1,91 @@
 """Frames become the files of an attempt, and the files, once they are checked, become the manifest's entries."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.job import JobContract
-from framework.spark.frames import verify_columns
+from framework.errors import SchemaMismatch
+from framework.job import JobContract, OutputPort
+from framework.manifest import FileEntry, OutputEntry
+from framework.spark.columns import verify_columns
+from framework.spark.verify import CheckReport, verify_output
+from framework.spark.write import WriteFacts, write_output
+from framework.storage.base import Store
+from framework.storage.publish import Attempt, list_attempt
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 
 def checked(frames: Mapping[str, "DataFrame"], contract: JobContract) -> dict[str, "DataFrame"]:
-    """The outputs with exactly their declared columns. Raises: SchemaMismatch for all outputs that differ."""
-    return {
-        port.name: verify_columns(frames[port.name], port.schema, where=f"{contract.job} output '{port.name}'")
-        for port in contract.outputs
-    }
+    """The outputs with exactly their declared columns. Raises: SchemaMismatch, for all outputs that differ."""
+    exact: dict[str, DataFrame] = {}
+    wrong: list[SchemaMismatch] = []
+    for port in contract.outputs:
+        try:
+            exact[port.name] = verify_columns(frames[port.name], port.schema, where=_where(contract, port))
+        except SchemaMismatch as error:
+            wrong.append(error)
+    if wrong:
+        first, *rest = wrong
+        first.details = (*first.details, *(f"{error.where}: {line}" for error in rest for line in error.details))
+        raise first
+    return exact
+
+
+def _where(contract: JobContract, port: OutputPort) -> str:
+    return f"{contract.job} output '{port.name}'"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes and checks the outputs of one attempt, which nobody else can see yet."""
+
+    contract: JobContract
+    store: Store
+    attempt: Attempt
+
+    def write(self, frames: Mapping[str, "DataFrame"]) -> dict[str, WriteFacts]:
+        """Every output into its own folder. Raises: StoreUnavailable, and whatever Spark raises for the author."""
+        return {
+            port.name: write_output(
+                frames[port.name], port.schema, self._folder_uri(port.name), output=port.name
+            )
+            for port in self.contract.outputs
+        }
+
+    def verify(
+        self, spark: "SparkSession", written: Mapping[str, WriteFacts]
+    ) -> tuple[tuple[OutputEntry, ...], tuple[str, ...]]:
+        """The manifest's entries, and a line for every check that only warns. Raises: CheckFailed."""
+        entries: list[OutputEntry] = []
+        warnings: list[str] = []
+        for port in self.contract.outputs:
+            files = list_attempt(self.store, self.attempt, port.name)
+            report = verify_output(
+                spark,
+                [self.store.uri(f"{self.attempt.directory}/{file.path}") for file in files],
+                port.schema,
+                output=port.name,
+                observed=written[port.name],
+                where=_where(self.contract, port),
+            )
+            entries.append(_entry(port, files, report))
+            warnings += [f"{name}: {count} row(s)" for name, count in report.violations.items() if count]
+        return tuple(entries), tuple(warnings)
+
+    def _folder_uri(self, output: str) -> str:
+        return self.store.uri(self.attempt.output_dir(output))
+
+
+def _entry(port: OutputPort, files: tuple[FileEntry, ...], report: CheckReport) -> OutputEntry:
+    counted = tuple(file.model_copy(update={"rows": rows}) for file, rows in zip(files, report.rows, strict=True))
+    return OutputEntry(
+        name=port.name,
+        schema_=port.schema.to_json(),
+        rows=sum(report.rows),
+        bytes=sum(file.bytes for file in files),
+        files=counted,
+        checks=dict(report.violations),
+        dropped=dict(report.dropped),
+    )

@@ -11,9 +11,9 @@ from framework.config import RunResult
 from framework.errors import CheckFailed
 from framework.job import Job, build_job, job_name, signature_of
 from framework.laptop import LaptopRun, laptop_config
-from framework.plan import Fixture, PlanRequest
+from framework.plan import Fixture, PinnedRun, PlanRequest
 from framework.runner import RunOptions, execute
-from framework.schema.spec import SchemaSpec
+from framework.spark.files import DataFile
 from framework.spark.read import read_published
 from framework.spark.rows import rows_of
 from framework.storage.posix import DirectoryStore
@@ -41,8 +41,15 @@ class JobRun:
 
     def frame(self, output: str = "default") -> "DataFrame":
         """What was published, read back."""
-        spec = SchemaSpec.from_json(self.published.output(output).schema_)
-        return read_published(self.spark, [self.store.uri(path) for path in self.published.paths(output)], spec, spec)
+        pinned = PinnedRun(self.published, output)
+        return read_published(
+            self.spark,
+            [DataFile(self.store.uri(path)) for path in self.published.paths(output)],
+            spec=pinned.schema,
+            written=pinned.schema,
+            base_uri=self.store.uri("/"),
+            where=f"what {self.published.key} published",
+        )
 
     def rows(self, output: str = "default") -> list[dict[str, Any]]:
         """The published rows as dictionaries, in no particular order."""

@@ -25,4 +25,6 @@ def test_case(run_job: JobRunner, case):
 def test_every_job_has_a_case(name):
     job = load_job(name)
 
-    assert list(find_cases(job, JOBS)), f"{name} has no case: add a folder in {fixtures_of(job, JOBS).relative_to(ROOT)}"
+    assert list(find_cases(job, JOBS)), (
+        f"{name} has no case: add a folder in {fixtures_of(job, JOBS).relative_to(ROOT)}"
+    )
