@@ -17,8 +17,8 @@ from framework.schema.compare import missing_for
 from framework.schema.spec import SchemaSpec
 from framework.sources import Listing, freeze
 from framework.storage.base import Store
-from framework.storage.paths import dated_run, run_path
-from framework.storage.publish import Published, RunLog
+from framework.storage.paths import LOCAL_DAG, dated_run, run_path
+from framework.storage.publish import Published, RunLog, Seen
 from framework.storage.runs import latest, runs_of
 from framework.world import World
 
@@ -81,13 +81,17 @@ PlannedInput = RunInput | SourceInput | FixtureInput | AbsentInput
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run will do. ``seen``: the claims that existed, so that a later stranger is noticed."""
+    """What one run will do.
+
+    ``seen``: the claims that existed, so that a later stranger is noticed; None on a laptop, where the incarnations
+    of two calls have no order and both may finish.
+    """
 
     config: ExportedConfig
     contract: JobContract
     run: Run
     inputs: tuple[PlannedInput, ...]
-    seen: frozenset[tuple[int, str]]
+    seen: Seen | None
     path: str
 
 
@@ -118,7 +122,8 @@ def make_plan(request: PlanRequest, world: World) -> Plan:
     _require_same_contract(config, contract)
     _require_ports(request)
     run = run_of(config)
-    seen = RunLog(world.output_store(config.key.team), config.key).seen()
+    log = RunLog(world.output_store(config.key.team), config.key)
+    seen = None if config.key.dag_id == LOCAL_DAG else log.seen()
     inputs: list[PlannedInput] = []
     wrong: list[TeamsparkError] = []
     for port in contract.inputs:

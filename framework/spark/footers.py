@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from framework.schema.constraints import BOUNDS, decimal_size, type_family
 from framework.schema.spec import Check, Column, SparkType
 
-Number: TypeAlias = "int | float"
+Number: TypeAlias = int | float
 Verdict: TypeAlias = Literal["kept", "broken", "unknown"]
 
 _WRITER: Final = "parquet-mr"

@@ -6,8 +6,6 @@ rule, and keys of a few rows, only when something broke.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -19,8 +17,6 @@ from framework.spark.files import DataFile, local_path, reading
 from framework.spark.footers import Footers, prove, read_footers
 from framework.spark.measure import measure, sample_keys
 from framework.spark.write import WriteFacts, recount_drops
-
-_NOTHING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class CheckReport:
     rows: tuple[int, ...]
     violations: Mapping[str, int]
     dropped: Mapping[str, int] = field(default_factory=dict)
-    samples: Mapping[str, tuple[str, ...]] = _NOTHING
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     proven: tuple[str, ...] = ()
 
 
