@@ -56,7 +56,8 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
     case = _case(ask)
     job = _build(job_class, case.settings.parameters if case else {}, pairs(ask.parameters, option="--param"))
     fixtures, edges = _inputs(ask, signature, case)
-    moment = parse_date(ask.date) if ask.date else case.settings.run if case else None
+    _require_fed(ask, signature, {*fixtures, *edges})
+    moment = _moment(ask, case)
     if edges and moment is None:
         raise ConfigError(
             "an input from a published output needs the run's date",
@@ -81,6 +82,31 @@ def parse_date(text: str) -> date | datetime:
         return date.fromisoformat(text) if _DATE.fullmatch(text) else datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigError("not a date", got=text, expected="2013-01-01, or 2013-01-01T06:00+00:00") from error
+
+
+def _require_fed(ask: Ask, signature: Signature, fed: set[str]) -> None:
+    """Raises: ConfigError that says what to type."""
+    ports = signature.contract.inputs
+    missing = [port.name for port in ports if not (port.source or port.optional or port.name in fed)]
+    if missing:
+        raise ConfigError(
+            "some ports have no input",
+            where=ask.job,
+            got=f"nothing for {', '.join(missing)}",
+            next_step=" ".join(f"--input {name}=FILE" for name in missing)
+            + ", or --fixtures DIR; FILE may be a published output: team/dag/task[:output]",
+        )
+
+
+def _moment(ask: Ask, case: "Case | None") -> date | datetime | None:
+    """The date that is said, else the case's; a case that names none runs here on the date it is tested with."""
+    if ask.date is not None:
+        return parse_date(ask.date)
+    if case is None:
+        return None
+    from framework.testing.running import DEFAULT_RUN
+
+    return case.settings.run or DEFAULT_RUN
 
 
 def _case(ask: Ask) -> "Case | None":

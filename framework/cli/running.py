@@ -53,7 +53,6 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
     """
     settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
     assert settings.log is not None
-    settings.log.parent.mkdir(parents=True, exist_ok=True)
     options = RunOptions(session=partial(_open, settings, bar), who=who(), observe=bar.phase)
     try:
         result = execute(prepared.request, prepared.job, world, options)
@@ -69,6 +68,8 @@ def _open(settings: SessionSettings, bar: Bar) -> AbstractContextManager["SparkS
     # Only now: a run that cannot be planned must not pay for Spark's import.
     from framework.spark.session import open_session
 
+    if settings.log is not None:
+        settings.log.parent.mkdir(parents=True, exist_ok=True)
     return open_session(settings, bar.stages, notice=bar.notice)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from framework.identity import RunKey
 from framework.manifest import InputEntry, ReadEntry
+from framework.schema.model import Schema
 from framework.storage.paths import run_path
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Published, RunLog
@@ -188,3 +189,120 @@ def test_a_manifest_that_was_tampered_with_is_an_error(
     assert done.exit_code == 65
     assert str(key) in done.stderr
     assert "not a record" in done.stderr
+
+
+class Other(Schema, key=("name",)):
+    """The same dataset after its author changed it."""
+
+    name: str
+    amount: int | None
+    note: str | None
+
+
+class Keyless(Schema):
+    name: str
+    amount: float | None
+
+
+def diff(teamspark: Teamspark, key: RunKey, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    done = teamspark("outputs", "diff", f"{key.task}/{RUN}@1", f"{key.task}/{RUN}@2", "--json", *options)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_equal_rows_in_another_order_are_the_same(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(key, ROWS[::-1]))
+
+    code, (told,) = diff(teamspark, key)
+
+    assert (code, told["same"], told["keys"]) == (0, True, None)
+    assert told["content"][0] == told["content"][1]
+
+
+def test_rows_that_differ_are_counted_and_named_by_key_only(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey
+) -> None:
+    publish(store, Dataset(key, [{"name": name, "amount": 1234.5} for name in "abcdefgh"]))
+    publish(store, Dataset(key, [{"name": name, "amount": 1234.5 + (name > "b")} for name in "bcdefghx"]))
+
+    code, (told,) = diff(teamspark, key)
+    people = teamspark("outputs", "diff", f"{key.task}/{RUN}@1", f"{key.task}/{RUN}").stdout
+
+    assert code == 1
+    assert told["keys"]["changed"] == {"rows": 6, "some": [f"name={name}" for name in "cdefg"]}
+    assert told["keys"]["only_first"] == {"rows": 1, "some": ["name=a"]}
+    assert told["keys"]["only_second"] == {"rows": 1, "some": ["name=x"]}
+    assert "changed: 6 row(s): name=c;" in people
+    assert "1234" not in people
+
+
+def test_another_schema_is_told_column_by_column(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(key, [{"name": "a", "amount": 1}], schema=Other))
+
+    code, (told,) = diff(teamspark, key)
+
+    assert code == 1
+    assert told["facts"] == ["column amount: double and bigint", "column note: absent and string"]
+    assert (told["content"], told["rows"]) == (None, [2, 1])
+
+
+def test_counts_of_checks_are_compared(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    publish(store, Dataset(key, ROWS, checks={"default.amount.le": 0, "default.name.null": 0}))
+    publish(store, Dataset(key, ROWS, checks={"default.amount.le": 2}))
+
+    code, (told,) = diff(teamspark, key)
+
+    assert code == 1
+    assert told["facts"] == [
+        "check default.amount.le: 0 row(s) and 2 row(s)",
+        "check default.name.null: 0 row(s) and not measured",
+    ]
+
+
+def test_without_a_key_the_content_is_compared_all_the_same(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey
+) -> None:
+    publish(store, Dataset(key, ROWS, schema=Keyless))
+    publish(store, Dataset(key, ROWS[:1], schema=Keyless))
+
+    code, (told,) = diff(teamspark, key)
+
+    assert (code, told["keys"]) == (1, None)
+    assert told["notes"] == ["no keys to name: the schema declares none"]
+
+
+def test_an_output_that_only_one_has(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    publish(store, Dataset(key, ROWS))
+    publish(store, Dataset(key, ROWS, output="rejects"))
+
+    code, told = diff(teamspark, key)
+    one, (rejects,) = diff(teamspark, key, "--output", "rejects")
+
+    assert (code, one) == (1, 1)
+    assert [each["output"] for each in told] == ["default", "rejects"]
+    assert rejects["facts"] == [f"only {key}@2 has this output"]
+
+
+def test_a_file_that_changed_after_publish_is_found(teamspark: Teamspark, store: DirectoryStore, key: RunKey) -> None:
+    publish(store, Dataset(key, ROWS))
+    second = publish(store, Dataset(key, ROWS))
+    (path,) = second.paths()
+    store.local(path).write_bytes(b"short")
+
+    done = teamspark("outputs", "diff", f"{key.task}/{RUN}@1", f"{key.task}/{RUN}@2")
+
+    assert done.exit_code == 65
+    assert "part-0.parquet" in done.stderr
+
+
+def test_runs_of_this_machine_are_compared_with_the_shared_ones(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey, workspace: Path, team: str
+) -> None:
+    here = RunKey(team, "_local", "copy.Copy", RUN)
+    publish(store, Dataset(key, ROWS))
+    publish(DirectoryStore(workspace / ".teamspark/local"), Dataset(here, ROWS))
+
+    done = teamspark("outputs", "diff", run_path(key), run_path(here))
+
+    assert (done.exit_code, done.stdout) == (0, "default: the same\n")

@@ -1,0 +1,296 @@
+"""``run`` and ``explain``: the real thing in a process of its own, and every mistake before any JVM is started."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from framework.cli.scope import Scope
+from framework.identity import RunKey
+from framework.storage.posix import DirectoryStore
+from tests.framework.cli.conftest import Teamspark
+from tests.framework.cli.datasets import Amount, Dataset, publish
+
+ROOT = Path(__file__).resolve().parents[3]
+
+JOB = """
+from typing import Annotated
+
+from annotated_types import Ge
+
+from framework import Frame, Job, Run, Schema
+
+class Amount(Schema, key=("name",)):
+    name: str
+    amount: Annotated[float, Ge(0)] | None
+
+class Copy(Job):
+    at_least: float = 0.0
+    tags: list[str] = []
+
+    def transform(self, rows: Frame[Amount], more: Frame[Amount] | None) -> Frame[Amount]:
+        return rows.where(f"amount is null or amount >= {self.at_least}")
+
+class Dated(Job):
+    def transform(self, rows: Frame[Amount], run: Run) -> Frame[Amount]:
+        return rows.where(f"'{run.date}' is not null")
+"""
+
+
+@pytest.fixture
+def job(workspace: Path, team: str) -> str:
+    """The name of a job that copies its rows."""
+    (workspace / f"jobs/{team}/copy.py").write_text(JOB)
+    return f"jobs.{team}.copy:Copy"
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text("name,amount\na,1\nb,5\n")
+    return path
+
+
+class Mistake(NamedTuple):
+    """Options that are wrong, the exit code, and words of the message."""
+
+    options: tuple[str, ...]
+    code: int
+    told: tuple[str, ...]
+
+
+MISTAKES = {
+    "unknown port": Mistake(("--input", "row={rows}"), 64, ("row", "rows")),
+    "port without an edge": Mistake((), 64, ("nothing for rows", "--input rows=FILE")),
+    "neither file nor task": Mistake(("--input", "rows=nowhere.csv"), 64, ("nowhere.csv", "neither a file nor a task")),
+    "not an assignment": Mistake(("--input", "rows"), 64, ("rows: not NAME=VALUE",)),
+    "two files": Mistake(("--input", "rows={rows}", "--input", "rows={rows}"), 64, ("one file",)),
+    "folder without rows": Mistake(("--input", "rows={folder}"), 64, ("in.rows.csv",)),
+    "wrong parameter": Mistake(("--input", "rows={rows}", "--param", "at_least=much"), 64, ("at_least", "much")),
+    "unknown parameter": Mistake(("--input", "rows={rows}", "--param", "at_lest=1"), 64, ("at_lest", "at_least")),
+    "no date": Mistake(("--input", "rows={rows}", "--date", "yesterday"), 64, ("yesterday", "2013-01-01")),
+    "task without a date": Mistake(("--input", "rows={team}/{team}.daily/x"), 64, ("--date",)),
+    "not published": Mistake(("--input", "rows={team}/{team}.daily/x", "--date", "2013-01-01"), 75, ("not published",)),
+    "no such team": Mistake(("--input", "rows=nobody/nobody.daily/x", "--date", "2013-01-01"), 64, ("nobody",)),
+    "no fixtures": Mistake(("--fixtures", "nowhere"), 64, ("nowhere",)),
+    "a column too much": Mistake(("--input", "rows={columns}"), 64, ("amuont", "amount")),
+    "a value of another type": Mistake(("--input", "rows={types}"), 64, ("amount", "lots")),
+    "no JSON": Mistake(("--input", "rows={json}"), 64, ("JSON",)),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "explain"])
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_before_anything_is_started_or_written(
+    teamspark: Teamspark, workspace: Path, job: str, rows: Path, team: str, name: str, command: str
+) -> None:
+    mistake = MISTAKES[name]
+    places = {"columns": "name,amuont\na,1\n", "types": "name,amount\na,lots\n", "json": "[{"}
+    paths = {what: rows.with_name(f"{what}.{'json' if what == 'json' else 'csv'}") for what in places}
+    for what, path in paths.items():
+        path.write_text(places[what])
+    (rows.parent / "folder").mkdir()
+    words = {"rows": rows, "folder": rows.parent / "folder", "team": team, **paths}
+
+    done = teamspark(command, job, *(option.format(**words) for option in mistake.options))
+
+    assert done.exit_code == mistake.code, done.stderr
+    assert [word for word in mistake.told if word not in done.stderr] == []
+    assert not (workspace / ".teamspark").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("copy:Copy", 64, "jobs.<team>.<module>:<Class>"),
+        ("jobs.{team}.copi:Copy", 64, "copy"),
+        ("jobs.{team}.copy:Copi", 64, "Copy"),
+        ("jobs.{team}.copy:Amount", 65, "not a job"),
+        ("jobs.{team}.../copy:Copy", 64, "not a job name"),
+    ],
+)
+def test_a_job_that_is_none(teamspark: Teamspark, job: str, team: str, name: str, code: int, told: str) -> None:
+    done = teamspark("run", name.format(team=team))
+
+    assert done.exit_code == code
+    assert told in done.stderr
+
+
+def test_another_team_is_read_by_its_grant_only(teamspark: Teamspark, workspace: Path, job: str) -> None:
+    bakers = "team: bakers\nowners: [a@b.c]\nstore: {kind: directory, root: store}\n"
+    file = workspace / "k8s/teams/bakers.yaml"
+    file.write_text(bakers)
+    key = RunKey("bakers", "bakers.daily", "sales", "20130101T000000Z")
+    publish(DirectoryStore(workspace / "store"), Dataset(key, [{"name": "a", "amount": 1.0}]))
+    options = ("explain", job, "--date", "2013-01-01", "--input", f"rows={key.task}", "--json")
+
+    refused = teamspark(*options)
+    file.write_text(f"{bakers}grants: [{{to: {job.split('.')[1]}, read: [bakers.daily/sales]}}]\n")
+    granted = teamspark(*options)
+
+    assert (refused.exit_code, "may not read" in refused.stderr) == (65, True)
+    assert granted.exit_code == 0
+    (read,) = json.loads(granted.stdout)["inputs"]["rows"]
+    assert (read["attempt"], read["rows"]) == (1, 1)
+
+
+def explained(done: Any) -> Any:
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_plan_is_explained(teamspark: Teamspark, job: str, rows: Path, team: str) -> None:
+    told = explained(
+        teamspark("explain", job, "--date", "2013-01-01", "--input", f"rows={rows}", "--param", "at_least=2", "--json")
+    )
+
+    assert told["parameters"] == {"at_least": 2.0, "tags": []}
+    assert told["key"] == f"{team}/_local/copy.Copy/20130101T000000Z"
+    assert (told["run"]["start"], told["run"]["end"]) == ("2013-01-01T00:00:00+00:00", "2013-01-02T00:00:00+00:00")
+    assert told["inputs"] == {"rows": [{"from": "fixture", "path": str(rows), "rows": 2}], "more": []}
+    assert told["outputs"]["default"]["checks"] == ["name.null", "amount.ge", "key"]
+    assert [segment["encoded"] for segment in told["segments"]][:2] == [team, "_local"]
+
+
+def test_every_setting_says_who_set_it(
+    teamspark: Teamspark, job: str, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", "--conf spark.sql.ansi.enabled=false --driver-memory 2g pyspark-shell")
+    told = explained(
+        teamspark("explain", job, "--input", f"rows={rows}", "--conf", "spark.sql.shuffle.partitions=3", "--json")
+    )
+
+    settings = {one["key"]: (one["value"], one["set_by"], one["over"]) for one in told["settings"]}
+    assert settings["spark.sql.shuffle.partitions"] == ("3", "author", [])
+    assert settings["spark.driver.memory"] == ("2g", "spark-submit", [])
+    assert settings["spark.sql.ansi.enabled"] == ("true", "platform", ["spark-submit"])
+
+
+def test_a_plan_for_people_has_the_same_facts(teamspark: Teamspark, job: str, rows: Path) -> None:
+    done = teamspark("explain", job, "--input", f"rows={rows}")
+
+    assert done.exit_code == 0
+    for part in (job, "the DAG id", "nothing: the port is optional", "amount.ge", "spark.sql.ansi.enabled", "2 rows"):
+        assert part in done.stdout
+
+
+def test_a_folder_feeds_the_port_that_its_file_names(teamspark: Teamspark, job: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "in.rows.json").write_text('[{"name": "a"}]')
+    (folder / "in.more.json").write_text("[]")
+
+    told = explained(teamspark("explain", job, "--input", f"rows={folder}", "--input", f"more={folder}", "--json"))
+
+    assert {port: reads[0]["rows"] for port, reads in told["inputs"].items()} == {"rows": 1, "more": 0}
+
+
+def test_what_is_published_feeds_a_port_as_a_union(teamspark: Teamspark, workspace: Path, job: str, team: str) -> None:
+    keys = [RunKey(team, f"{team}.daily", name, "20130101T000000Z") for name in ("one", "other")]
+    for key in keys:
+        publish(DirectoryStore(workspace / "store"), Dataset(key, [{"name": key.task_id, "amount": 1.0}]))
+    options = [part for key in keys for part in ("--input", f"rows={key.task}")]
+
+    told = explained(teamspark("explain", job, "--date", "2013-01-01", *options, "--json"))
+
+    assert [read["path"].split("/")[3] for read in told["inputs"]["rows"]] == ["one", "other"]
+
+
+def test_a_run_here_writes_to_this_machine_and_reads_the_shared_store(workspace: Path, team: str) -> None:
+    scope = Scope(workspace)
+
+    private, shared = scope.world.writing_to(scope.local_store), scope.world
+
+    assert private.output_store(team).root == str(workspace / ".teamspark/local")
+    assert private.store(team).root == str(workspace / "store")
+    # The witness: without writing_to, the same world writes to what all share.
+    assert shared.output_store(team).root == str(workspace / "store")
+
+
+def process(workspace: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """The command in a process of its own: a session lives as long as its process. The archive is the repository's."""
+    archive = workspace / ".teamspark/archive"
+    if not archive.exists():
+        archive.parent.mkdir(exist_ok=True)
+        (ROOT / ".teamspark/archive").mkdir(parents=True, exist_ok=True)
+        archive.symlink_to(ROOT / ".teamspark/archive")
+    return subprocess.run(
+        [sys.executable, "-m", "framework.cli", "--workspace", workspace, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def outside(workspace: Path) -> dict[str, bytes]:
+    """Every file of the workspace that is not below .teamspark, nor compiled."""
+    files = (path for path in workspace.rglob("*") if path.is_file())
+    kept = (path for path in files if not {".teamspark", "__pycache__"} & set(path.relative_to(workspace).parts))
+    return {str(path): path.read_bytes() for path in kept}
+
+
+@pytest.mark.spark
+def test_a_new_job_runs_on_its_fixtures_as_written(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    teamspark("new", "job", team, "totals")
+    case = workspace / f"jobs/{team}/fixtures/totals/two_days"
+    before = outside(workspace)
+
+    done = process(workspace, "run", f"jobs.{team}.totals:Totals", "--fixtures", case, "--json")
+
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert (told["result"]["verdict"], told["result"]["outputs"]["default"]["rows"]) == ("published", 2)
+    assert told["case"]["same"] is True
+    assert outside(workspace) == before
+    assert list((workspace / ".teamspark/logs").iterdir()) == []
+
+
+@pytest.mark.spark
+def test_a_case_that_differs_ends_with_1_and_shows_both(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    teamspark("new", "job", team, "totals")
+    case = workspace / f"jobs/{team}/fixtures/totals/two_days"
+    (case / "out.default.csv").write_text("day,name,rows,total\n2026-01-01,apples,2,4\n2026-01-01,pears,2,0\n")
+
+    done = process(workspace, "run", f"jobs.{team}.totals:Totals", "--fixtures", case)
+
+    assert done.returncode == 1
+    assert "total: expected 4.0, got 3.5" in done.stderr
+    assert "published" in done.stdout
+
+
+@pytest.mark.spark
+def test_a_published_run_of_this_machine_feeds_the_next(workspace: Path, job: str, rows: Path, team: str) -> None:
+    first = process(workspace, "run", job, "--date", "2013-01-01", "--input", f"rows={rows}")
+
+    again = f"rows={team}/_local/copy.Copy"
+    second = process(workspace, "run", f"jobs.{team}.copy:Dated", "--date", "2013-01-01", "--input", again, "--json")
+
+    assert first.returncode == 0, first.stderr
+    assert f"/{team}/_local/copy.!43opy/20130101T000000Z" in first.stdout
+    assert second.returncode == 0, second.stderr
+    assert json.loads(second.stdout)["result"]["rows_read"] == 2
+    assert not (workspace / "store").exists()
+
+
+@pytest.mark.spark
+def test_rows_that_break_a_check_are_counted_and_nothing_is_published(
+    teamspark: Teamspark, workspace: Path, job: str, team: str, tmp_path: Path
+) -> None:
+    key = RunKey(team, f"{team}.daily", "bad", "20130101T000000Z")
+    publish(DirectoryStore(workspace / "store"), Dataset(key, [{"name": "a", "amount": -1.0}], schema=Amount))
+
+    done = process(
+        workspace, "run", job, "--date", "2013-01-01", "--param", "at_least=-9", "--input", f"rows={key.task}", "--json"
+    )
+
+    told = json.loads(done.stdout)
+    assert done.returncode == 65
+    assert (told["result"]["verdict"], told["result"]["error"]["error"]) == ("failed", "CheckFailed")
+    assert "default.amount.ge" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "nothing published" in teamspark("outputs", "ls", f"{team}/_local").stdout
