@@ -216,7 +216,7 @@ def _no_jvm(launch: Launch, error: Exception) -> SetupError:
     return SetupError(
         "Spark did not start",
         where=launch.log,
-        got=clip(str(error).strip().splitlines()[0] if str(error).strip() else repr(error)),
+        got=clip(" ".join(str(error).strip().splitlines()[:2]) or repr(error)),
         details=[f"{key} = {conf[key]}" for key in ("spark.master", "spark.driver.memory") if key in conf],
         next_step="read what the JVM printed; teamspark doctor checks Java and memory",
     )
