@@ -9,7 +9,7 @@ from pydantic.errors import PydanticUserError
 
 from framework.errors import ConfigError, DefinitionError
 from framework.records import mistakes
-from framework.schema.annotations import defining_names, nearest
+from framework.schema.annotations import BuiltSignature, defining_names, nearest
 
 J = TypeVar("J", bound="Job")
 
@@ -42,6 +42,11 @@ class Job(BaseModel):
             raise DefinitionError(
                 f"{cls.__name__} cannot be a job", where=job_name(cls), next_step="change the class", details=found
             )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **keywords: Any) -> None:
+        super().__pydantic_init_subclass__()
+        type.__setattr__(cls, "__signature__", BuiltSignature())
 
 
 def _bad_parameters(job: type[Job]) -> Iterator[str]:

@@ -12,6 +12,8 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, get_type_hints
 
+from pydantic import BaseModel
+
 from framework.errors import DefinitionError
 
 
@@ -27,6 +29,17 @@ def defining_names(module: str) -> dict[str, Any]:
     if frame is None or frame.f_locals is frame.f_globals:
         return {}
     return dict(frame.f_locals)
+
+
+class BuiltSignature:
+    """The signature of a model that is built at its first use; hypothesis, help() and editors ask for it before that."""
+
+    def __get__(self, instance: object, owner: type[BaseModel]) -> inspect.Signature:
+        owner.model_rebuild(raise_errors=False)
+        if isinstance(vars(owner).get("__signature__"), BuiltSignature):
+            raise AttributeError("__signature__")  # noqa: TRY004  no signature yet: names are missing
+        built: inspect.Signature = owner.__signature__
+        return built
 
 
 def resolve(annotation: Any, *, module: str, names: Mapping[str, Any]) -> Any:

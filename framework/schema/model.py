@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from framework.errors import DefinitionError
-from framework.schema.annotations import defining_names, nearest, resolve
+from framework.schema.annotations import BuiltSignature, defining_names, nearest, resolve
 from framework.schema.columns import column_of, struct_parts, twins
 from framework.schema.compare import type_text
 from framework.schema.constraints import type_family
@@ -111,6 +111,7 @@ class Schema(BaseModel):
         mistakes = [*cls.__declared__.mistakes, *_class_mistakes(cls), *(_describe(cls, ()) if complete else ())]
         if mistakes:
             raise _refusal(cls, mistakes)
+        type.__setattr__(cls, "__signature__", BuiltSignature())
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -1,6 +1,7 @@
 """A job with its parameters: all mistakes at once, from values and from text."""
 
 import datetime as dt
+import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -95,6 +96,10 @@ def test_a_parameter_type_that_pydantic_does_not_know_is_a_definition_error() ->
 
     with pytest.raises(DefinitionError, match=r"Odd cannot be a job.*Strange"):
         build_job(job, {})
+
+
+def test_the_signature_shows_the_parameters() -> None:
+    assert list(inspect.signature(Top).parameters) == ["by", "n", "since", "exact"]
 
 
 def test_names_say_module_and_class() -> None:

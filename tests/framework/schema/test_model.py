@@ -1,6 +1,7 @@
 """A schema class: what each annotation means, and what is refused, by the table of what pydantic lets through silently."""
 
 import datetime as dt
+import inspect
 import json
 import warnings
 from decimal import Decimal
@@ -10,6 +11,8 @@ from uuid import UUID
 
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf, Predicate
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -559,6 +562,31 @@ def test_rows_hold_what_spark_types_hold() -> None:
     for name, value in (("n", 2**63), ("small", 128), ("small", -1), ("at", NAIVE), ("single", 1e39)):
         with pytest.raises(ValidationError):
             Row(**{**good, name: value})
+
+
+class Simple(Schema):
+    carrier: str
+    seats: Annotated[Int16, Drop(Ge(1))] | None
+    kind: Literal["a", "b"] = "a"
+
+
+@given(st.builds(Simple))
+def test_hypothesis_builds_rows_from_the_class(row: Simple) -> None:
+    assert row.seats is None or 1 <= row.seats < 2**15
+
+
+def test_the_signature_shows_the_columns_also_of_a_subclass() -> None:
+    class More(Simple):
+        more: int
+
+    assert list(inspect.signature(More).parameters) == ["carrier", "seats", "kind", "more"]
+
+
+def test_a_signature_with_names_that_are_missing_is_still_one() -> None:
+    class Later(Schema):
+        x: "NotThereYet"  # type: ignore[name-defined]  # noqa: F821  the mistake under test
+
+    assert str(inspect.signature(Later)) == "(**data: 'Any') -> 'None'"
 
 
 def test_constraints_inside_containers_become_sql_rules() -> None:
