@@ -235,7 +235,9 @@ def _unsupported_run(place: str, run: object) -> list[str]:
 
 
 def _said_twice(given: Arguments) -> list[str]:
-    config = given.job_config if isinstance(given.job_config, Mapping) else {}
+    config = given.job_config
+    if not isinstance(config, Mapping):
+        return []
     spark = config.get("spark")
     pairs = (
         ("inputs", given.inputs, 'job_config["input"]', config.get("input")),
@@ -248,9 +250,11 @@ def _said_twice(given: Arguments) -> list[str]:
 
 
 def _not_a_mapping(name: str, value: Any) -> list[str]:
+    if value is None or isinstance(value, Mapping):
+        return []
     from airflow.sdk.definitions.xcom_arg import XComArg
 
-    if value is None or isinstance(value, Mapping | XComArg):
+    if isinstance(value, XComArg):
         return []
     return [f"{name}: a dictionary, got {clip(repr(value), 80)}"]
 

@@ -44,7 +44,13 @@ class Platform:
             for team in (*TEAMS, "nobody")
         ]
         sections: dict[str, dict[str, Any]] = {
-            "core": {"multi_team": True, "load_examples": False, "executor": "LocalExecutor", "parallelism": 2},
+            "core": {
+                "multi_team": True,
+                "load_examples": False,
+                "executor": "LocalExecutor",
+                "parallelism": 2,
+                "dags_are_paused_at_creation": False,
+            },
             "database": {"sql_alchemy_conn": f"sqlite:///{self.home}/airflow.db"},
             "dag_processor": {"dag_bundle_config_list": json.dumps(config).replace("%", "%%")},
             "logging": {"base_log_folder": self.home / "logs"},
@@ -136,6 +142,42 @@ class Platform:
             **facts,
         )
 
+    def scheduled(self) -> None:
+        """One look of the real scheduler at what is due: timetables and asset events."""
+        from airflow.jobs.job import Job
+        from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+        from airflow.utils.session import create_session
+        from airflow.utils.sqlalchemy import prohibit_commit
+
+        runner = SchedulerJobRunner(job=Job())  # type: ignore[no-untyped-call]  # Airflow's own
+        with create_session() as session, prohibit_commit(session) as guard:  # type: ignore[no-untyped-call]  # Airflow's own
+            runner._create_dagruns_for_dags(guard, session)
+
+    def backfilled(self, dag: Any, first: datetime, last: datetime) -> None:
+        from airflow.models.backfill import ReprocessBehavior, _create_backfill
+
+        _create_backfill(
+            dag_id=dag.dag_id,
+            from_date=first,
+            to_date=last,
+            max_active_runs=1,
+            reverse=False,
+            dag_run_conf=None,
+            triggering_user_name="ann",
+            reprocess_behavior=ReprocessBehavior.NONE,
+        )
+
+    def runs(self, dag: Any) -> list[Any]:
+        """The DAG's runs in the order they were made."""
+        from airflow.models.dagrun import DagRun
+        from airflow.utils.session import create_session
+        from sqlalchemy import select
+
+        with create_session() as session:
+            found = list(session.scalars(select(DagRun).where(DagRun.dag_id == dag.dag_id).order_by(DagRun.id)))
+            session.expunge_all()
+            return found
+
     def server(self, dag: Any) -> Any:
         """The DAG as the scheduler knows it."""
         from airflow.serialization.serialized_objects import DagSerialization
@@ -168,6 +210,7 @@ class Platform:
                 run.dag = server
                 if run.state not in (DagRunState.RUNNING, DagRunState.QUEUED):
                     break
+                run.state = DagRunState.RUNNING
                 runnable, _callback = run.update_state(session=session)
                 for instance in runnable:
                     instance.try_number += 1

@@ -1,0 +1,105 @@
+"""What feeds what, as ``edges.json``: read from bundles as Airflow reads them, for ``teamspark check``."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from airflow_bindings.declare import links_of
+from airflow_bindings.link import LinkedEdge, LinkedTask
+from framework.config import EdgeRef
+from framework.errors import ConfigError, clip
+from framework.exports import EdgesExport, TaskEdges
+
+DAGS: Final = "airflow_bindings/dags"
+LOCAL_BUNDLE: Final = "airflow.dag_processing.bundles.local.LocalDagBundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A directory of DAG files and the team that owns it; a laptop's stand-in for a configured bundle."""
+
+    team: str
+    path: Path
+
+
+def bundles_of(workspace: Path) -> tuple[Bundle, ...]:
+    """One bundle per directory below ``airflow_bindings/dags``, named like its team.
+
+    Raises: ConfigError when there is no such directory.
+    """
+    root = workspace / DAGS
+    if not root.is_dir():
+        raise ConfigError("no DAG bundles here", where=str(workspace), expected=f"{DAGS}/<team>/*.py")
+    found = (path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith((".", "_")))
+    return tuple(Bundle(path.name, path) for path in found)
+
+
+def airflow_environment(bundles: tuple[Bundle, ...], home: Path) -> dict[str, str]:
+    """Variables that make Airflow, in a process that has not imported it, know exactly these bundles. Pure."""
+    config = [
+        {"name": b.team, "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(b.path)}, "team_name": b.team}
+        for b in bundles
+    ]
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__MULTI_TEAM": "True",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/none.db",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(config),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+    }
+
+
+def export_edges(bundles: tuple[Bundle, ...]) -> EdgesExport:
+    """The edges of every Spark task of ``bundles``. Sets this process's Airflow environment; needs no database.
+
+    Raises: ConfigError with the import errors of all files, and with tasks of two DAGs that share a stored name.
+    """
+    with tempfile.TemporaryDirectory(prefix="teamspark-") as home:
+        os.environ.update(airflow_environment(bundles, Path(home)))
+        bags = [(bundle, _load(bundle)) for bundle in bundles]
+    wrong = [f"{b.team}/{file}: {text}" for b, bag in bags for file, text in sorted(bag.import_errors.items())]
+    tasks = sorted((task for _, bag in bags for task in _tasks(bag)), key=lambda task: task.task)
+    wrong += [f"{one.task}: two tasks are stored under this name" for one, two in _pairs(tasks) if one.task == two.task]
+    if wrong:
+        raise ConfigError("these DAG files do not load", details=[clip(line, 600) for line in wrong])
+    return EdgesExport(tasks=tuple(tasks))
+
+
+def _load(bundle: Bundle) -> Any:
+    from airflow import settings
+    from airflow.dag_processing.dagbag import BundleDagBag
+
+    settings.initialize()  # type: ignore[no-untyped-call]  # Airflow's own
+    return BundleDagBag(dag_folder=str(bundle.path), bundle_path=bundle.path, bundle_name=bundle.team)
+
+
+def _tasks(bag: Any) -> Iterator[TaskEdges]:
+    for dag in bag.dags.values():
+        links: Mapping[str, LinkedTask] = links_of(dag) or {}
+        for task in links.values():
+            inputs = {port: tuple(_ref(item) for item in items) for port, items in task.inputs.items()}
+            yield TaskEdges(task=task.key, job=str(task.spec.job), contract=task.contract, inputs=inputs)
+
+
+def _ref(item: LinkedEdge) -> EdgeRef:
+    return EdgeRef(
+        team=item.source.team,
+        dag_id=item.source.dag_id,
+        task_id=item.source.task_id,
+        output=item.edge.output,
+        run=item.edge.run,
+        same_dag=item.producer is not None,
+        wait_s=item.edge.wait_s,
+        max_age_s=item.edge.max_age_s,
+    )
+
+
+def _pairs(tasks: list[TaskEdges]) -> Iterator[tuple[TaskEdges, TaskEdges]]:
+    return pairwise(tasks)

@@ -1,0 +1,82 @@
+"""``teamspark dags export``, as a process of its own: it needs no Airflow home and no database."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.airflow_bindings.platform import HEAD
+
+FLIGHTS = """
+with DAG("flights.daily", schedule=None):
+    ingest = Spark(task_id="ingest", job=JOB, stored_as="raw")
+    Spark(task_id="delays", job=JOB, inputs={"flights": [ingest.output, ingest.output["rejects"]]})
+"""
+INSIGHTS = """
+with DAG("insights.daily", schedule=None):
+    Spark.partial(task_id="joined", job="jobs.insights.joined:Joined", inputs={
+        "delays": Upstream("delays", dag_id="flights.daily", team="flights", run="latest", wait="PT1H", max_age="P2D"),
+    }).expand(parameters=[{"n": 1}])
+"""
+
+
+def _workspace(place: Path, **files: str) -> Path:
+    (place / "k8s" / "teams").mkdir(parents=True)
+    for team, body in files.items():
+        folder = place / "airflow_bindings" / "dags" / team
+        folder.mkdir(parents=True)
+        (folder / "daily.py").write_text(HEAD + body)
+    return place
+
+
+def _export(workspace: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-c", "from framework.cli import main; main()"]
+    return subprocess.run(
+        [*command, "--workspace", str(workspace), "dags", "export", *words],
+        cwd=Path.cwd(),
+        env={"PATH": "/usr/bin:/bin", "HOME": str(workspace)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_edges_of_all_teams_are_written(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path, flights=FLIGHTS, insights=INSIGHTS)
+
+    run = _export(workspace, "--out", str(tmp_path / "edges.json"))
+
+    assert run.returncode == 0, run.stderr
+    assert "3 tasks in" in run.stdout
+    tasks = {task["task"]["task_id"]: task for task in json.loads((tmp_path / "edges.json").read_text())["tasks"]}
+    assert set(tasks) == {"raw", "delays", "joined"}
+    assert [(edge["task_id"], edge["output"]) for edge in tasks["delays"]["inputs"]["flights"]] == [
+        ("raw", "default"),
+        ("raw", "rejects"),
+    ]
+    (edge,) = tasks["joined"]["inputs"]["delays"]
+    assert (edge["team"], edge["run"], edge["wait_s"], edge["max_age_s"]) == ("flights", "latest", 3600, 172800)
+    assert not (tmp_path / "airflow").exists(), "no Airflow home was made in the user's home"
+
+
+def test_import_errors_of_all_files_stop_the_export(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path, flights='with DAG("x"): pass', insights=INSIGHTS + "\nboom")
+
+    run = _export(workspace)
+
+    assert run.returncode == 64
+    assert "flights/daily.py" in run.stderr
+    assert "insights/daily.py" in run.stderr
+    assert "its id must start with 'flights.'" in run.stderr.replace("\n", " ")
+
+
+def test_two_dags_that_share_a_stored_name_stop_the_export(tmp_path: Path) -> None:
+    twin = (
+        '\nwith DAG("flights.twin", schedule=None):\n    Spark(task_id="t", job=JOB, stored_as="flights.daily/raw")\n'
+    )
+    workspace = _workspace(tmp_path, flights=FLIGHTS + twin)
+
+    run = _export(workspace)
+
+    assert run.returncode == 64
+    assert "flights/flights.daily/raw: two tasks are stored under this name" in run.stderr
