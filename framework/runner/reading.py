@@ -13,6 +13,7 @@ from framework.spark.files import DataFile, reading
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
+from framework.storage.paths import task_path
 from framework.storage.publish import RunLog
 from framework.world import World
 
@@ -105,21 +106,22 @@ def _source(spark: "SparkSession", planned: SourceInput) -> SourceRows:
 
 
 def _published(spark: "SparkSession", planned: RunInput, world: World) -> "DataFrame":
-    """All reads as one frame. Producers of one schema in one store are one scan, whatever their number."""
+    """All reads as one frame. A task's runs and indices of one schema are one scan, whatever their number."""
     scans: dict[tuple[str, str], list[PinnedRun]] = {}
     for read in planned.reads:
         schema = json.dumps(read.schema.to_json(), sort_keys=True)
-        scans.setdefault((read.published.key.team, schema), []).append(read)
+        key = read.published.key
+        scans.setdefault((world.store(key.team).uri(task_path(key.task)), schema), []).append(read)
     frames = [
         read_published(
             spark,
             [file for read in reads for file in data_files(read, world)],
             spec=planned.port.schema,
             written=reads[0].schema,
-            base_uri=world.store(team).uri("/"),
+            base_uri=base_uri,
             where=f"input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
         )
-        for (team, _), reads in scans.items()
+        for (base_uri, _), reads in scans.items()
     ]
     if not frames:
         return frame_of_rows(spark, (), planned.port.schema)
