@@ -62,7 +62,8 @@ class Published:
 
     def paths(self, output: str = "default") -> tuple[str, ...]:
         """The logical paths of the output's data files. Raises: KeyError."""
-        return tuple(f"{self.directory}/{file.path}" for file in self.files(output))
+        directory = self.directory
+        return tuple(f"{directory}/{file.path}" for file in self.files(output))
 
 
 def attempt_directory(key: RunKey, number: int, token: str) -> str:
@@ -94,7 +95,7 @@ def list_attempt(store: Store, attempt: Attempt, output: str = "default") -> tup
     A listing may lag: whoever publishes compares the rows in these files with the rows that were written.
     """
     folder = attempt.output_dir(output)
-    start = len(attempt.directory) + 1
+    start = len(folder) - len(output)
     return tuple(
         FileEntry(path=entry.path[start:], bytes=entry.bytes)
         for entry in store.list(folder)

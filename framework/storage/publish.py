@@ -17,7 +17,7 @@ from typing import Final
 
 from framework.errors import ConfigError, InputChanged, InputCorrupt, StoreUnavailable, Superseded
 from framework.identity import Epoch, RunKey
-from framework.manifest import Claim, Manifest, Record, Retired, Tombstone, manifest_bytes, parse_record, record_bytes
+from framework.manifest import Claim, Manifest, Record, Retired, Tombstone, parse_record, record_bytes
 from framework.storage.attempts import Attempt, Published, check_files, list_attempt, parse_published
 from framework.storage.base import LOG_FOLDER, SlotTaken, Store
 from framework.storage.paths import run_path
@@ -110,10 +110,9 @@ class RunLog:
         says, or the outcome is unknown (``resume`` tells the next try); ConfigError for another attempt's manifest.
         """
         _require_own(attempt, manifest)
-        own = Published.of(manifest, manifest_bytes(manifest))
-        self._store.settle(
-            (f"{own.directory}/{file.path}", file.bytes) for output in manifest.outputs for file in output.files
-        )
+        files = [file for output in manifest.outputs for file in output.files]
+        directory = attempt.directory
+        self._store.settle((f"{directory}/{file.path}", file.bytes) for file in files)
         data = self._decide(self._slot(attempt.number, "published"), manifest)
         published = parse_published(data, self._key, attempt.number)
         if published is None or published.manifest.token != attempt.token:

@@ -13,11 +13,12 @@ from random import Random
 import pytest
 
 from framework.errors import Superseded, TeamsparkError
+from framework.identity import Epoch
 from framework.storage import publish
 from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
 from framework.storage.posix import DirectoryStore
-from framework.storage.publish import Published
+from framework.storage.publish import Published, RunLog
 from tests.contracts.faults import LaggingStore, LostReplyStore, lose_in_turn
 from tests.framework.storage.stage import Actor
 from tests.framework.storage.tries import KEY, Try, claims, content_of, quick_log, run_try, write_and_publish
@@ -30,11 +31,6 @@ MOODS: dict[str, Mood] = {
     "lossy": lambda store: LostReplyStore(store, lose_in_turn("taken", None, "silence", "request")),
     "both": lambda store: LaggingStore(LostReplyStore(store, lose_in_turn("silence", "taken"))),
 }
-
-
-@pytest.fixture(params=["memory", "directory"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return MemoryStore() if request.param == "memory" else DirectoryStore(tmp_path)
 
 
 def start(shared: Store, this: Try, mood: Mood) -> Actor:
@@ -85,8 +81,15 @@ def steps_of_a_try(mood: Mood) -> int:
 STEPS = {name: steps_of_a_try(mood) for name, mood in MOODS.items()}
 
 
-@pytest.mark.parametrize(("mood", "pause"), [(name, n) for name, steps in STEPS.items() for n in range(steps + 1)])
-def test_a_zombie_paused_at_any_step_never_displaces_the_newer_try(shared: Store, mood: str, pause: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "mood", "pause"),
+    [("memory", mood, pause) for mood, steps in STEPS.items() for pause in range(steps + 1)]
+    + [("directory", "plain", pause) for pause in range(STEPS["plain"] + 1)],
+)
+def test_a_zombie_paused_at_any_step_never_displaces_the_newer_try(
+    tmp_path: Path, kind: str, mood: str, pause: int
+) -> None:
+    shared: Store = MemoryStore() if kind == "memory" else DirectoryStore(tmp_path)
     old, new = Try.of(1), Try.of(2)
     reader = Reader(shared)
     zombie = start(shared, old, MOODS[mood])
@@ -195,21 +198,33 @@ def test_races_in_a_directory(tmp_path: Path) -> None:
         race.check()
 
 
-def test_witness_the_races_find_the_missing_epoch_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish, "why_stop", no_rule)
-    regressed = 0
-    for seed in range(50):
+def only_look(log: RunLog, epoch: Epoch, *, clear_number: int, who: str) -> Published | None:
+    """Stands in for ``resume``, without its fence."""
+    return log.finished(epoch, clear_number)
+
+
+@pytest.mark.parametrize(
+    ("owner", "guard", "off", "races"),
+    [(publish, "why_stop", no_rule, 50), (RunLog, "resume", only_look, 200)],
+    ids=["without the epoch rule", "without the fence of a resume"],
+)
+def test_witness_the_races_find_a_missing_guard(
+    monkeypatch: pytest.MonkeyPatch, owner: object, guard: str, off: object, races: int
+) -> None:
+    monkeypatch.setattr(owner, guard, off)
+    wrong = 0
+    for seed in range(races):
         race = Race(seed, MemoryStore())
         try:
             race.run()
             race.check()
         except AssertionError:
-            regressed += 1
+            wrong += 1
         finally:
             for actor in race.actors:
                 actor.kill()
 
-    assert regressed > 5
+    assert wrong > 3
 
 
 def losing(slot: str, ways: Iterator[str | None]) -> Callable[[str], str | None]:
