@@ -28,8 +28,6 @@ from framework.world import World
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ARCHIVES = ".teamspark/archive"
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one exported configuration; the exit code."""
@@ -55,7 +53,7 @@ def run_exported(config: ExportedConfig) -> RunResult:
     job_class = load_job(config.job)
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team))
-    options = RunOptions(session=partial(_session, config, workspace), who=who())
+    options = RunOptions(session=partial(_session, config), who=who())
     return execute(PlanRequest(config, contract_of(job_class)), job, world, options)
 
 
@@ -64,12 +62,13 @@ def who() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _session(config: ExportedConfig, workspace: Path) -> AbstractContextManager["SparkSession"]:
+def _session(config: ExportedConfig) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
+    from framework.spark.archive import archive_home
     from framework.spark.session import open_session
     from framework.spark.settings import SessionSettings
 
-    settings = SessionSettings(app_name=str(config.key), conf=config.spark_conf, archive_dir=workspace / ARCHIVES)
+    settings = SessionSettings(app_name=str(config.key), conf=config.spark_conf, archive_dir=archive_home())
     return open_session(settings)
 
 

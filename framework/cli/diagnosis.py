@@ -82,7 +82,9 @@ def diagnose(machine: Machine, workspace: Path, local: Store) -> Iterator[Diagno
     yield probe_submit(machine)
     whole = CLASSIC in machine.versions and not broken((*packages, java))
     if whole and machine.spark_home is not None:
-        yield probe_archive(machine, machine.spark_home, workspace)
+        from framework.spark.archive import archive_home
+
+        yield probe_archive(machine, machine.spark_home, archive_home())
     yield from probe_commands(machine)
     yield from probe_teams(workspace, local)
 
@@ -157,12 +159,10 @@ def probe_submit(machine: Machine) -> Diagnosis:
     return Diagnosis("spark settings", "ok", "none from outside")
 
 
-def probe_archive(machine: Machine, spark_home: Path, workspace: Path) -> Diagnosis:
+def probe_archive(machine: Machine, spark_home: Path, directory: Path) -> Diagnosis:
     """The class-data archive for the settings of a plain run: there, to be built, or given up."""
-    from framework.driver import ARCHIVES
     from framework.spark.archive import find_archive, fingerprint
 
-    directory = workspace / ARCHIVES
     wanted = fingerprint(find_java(machine.environ), spark_home)
     archive = find_archive(directory, wanted)
     if archive is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from framework.cli.asking import Prepared
 from framework.cli.progress import Bar
 from framework.config import ExportedConfig, RunResult
-from framework.driver import ARCHIVES, who
+from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
 from framework.runner import RunOptions, execute
 from framework.spark.settings import SessionSettings
@@ -40,7 +40,7 @@ def session_settings(config: ExportedConfig, workspace: Path, *, quick: bool) ->
     return SessionSettings(
         app_name=str(config.key),
         conf=config.spark_conf,
-        archive_dir=workspace / ARCHIVES,
+        archive_dir=archive_home(),
         short_job=quick,
         log=workspace / LOGS / f"{config.epoch.incarnation}.log",
     )
@@ -66,7 +66,8 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 def _open(settings: SessionSettings, bar: Bar) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
-    from framework.spark.session import open_session
+    from framework.spark.archive import archive_home
+from framework.spark.session import open_session
 
     if settings.log is not None:
         settings.log.parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,15 @@ _COMPRESSED_LIMIT: Final = 32 * 2**30
 _UNITS: Final = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
+def archive_home() -> Path:
+    """Where this environment's archives are: inside it, or where it may not be written, in the user's cache."""
+    prefix = Path(sys.prefix)
+    if os.access(prefix, os.W_OK):
+        return prefix / "var" / "teamspark"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "teamspark"
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What an archive depends on. ``slot`` says whose archive it is; ``key`` whether it still matches."""

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def spark(pytestconfig: pytest.Config) -> Iterator["SparkSession"]:
+def spark() -> Iterator["SparkSession"]:
     """One Spark session for all tests: two cores, a small heap, no UI, few partitions, a quick start."""
+    from framework.spark.archive import archive_home
     from framework.spark.session import open_session
     from framework.spark.settings import SessionSettings
 
     settings = SessionSettings(
         app_name="tests",
         conf={"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "1g"},
-        archive_dir=pytestconfig.rootpath / ".teamspark" / "archive",
+        archive_dir=archive_home(),
         short_job=True,
     )
     with open_session(settings) as session:

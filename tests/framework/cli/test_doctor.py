@@ -156,18 +156,17 @@ def with_java(machine: Machine, tmp_path: Path) -> Machine:
 
 
 def test_an_archive_is_to_be_built_there_or_given_up(with_java: Machine, spark_home: Path, tmp_path: Path) -> None:
-    from framework.driver import ARCHIVES
     from framework.spark.archive import fingerprint
 
-    folder = tmp_path / ARCHIVES
-    folder.mkdir(parents=True)
+    folder = tmp_path / "archive"
+    folder.mkdir()
     stem = fingerprint(find_java(with_java.environ), spark_home).stem
 
-    first = probe_archive(with_java, spark_home, tmp_path)
+    first = probe_archive(with_java, spark_home, folder)
     (folder / f"{stem}.ignored").write_text("2")
-    given_up = probe_archive(with_java, spark_home, tmp_path)
+    given_up = probe_archive(with_java, spark_home, folder)
     (folder / f"{stem}-3.jsa").write_bytes(b"abc")
-    there = probe_archive(with_java, spark_home, tmp_path)
+    there = probe_archive(with_java, spark_home, folder)
 
     assert [first.verdict, given_up.verdict, there.verdict] == ["note", "broken", "ok"]
     assert f"{stem}.ignored" in str(given_up.fix)
