@@ -20,21 +20,22 @@ MADE = (".venv", ".teamspark", "build/")
     "file", sorted({block.file for block in blocks("python")}), ids=lambda file: str(file.relative_to(ROOT))
 )
 def test_python_blocks_run(file: Path, tmp_path: Path) -> None:
-    """The blocks of one file share one process, top to bottom, as a reader would type them."""
-    found = [block for block in blocks("python") if block.file == file]
-    program = tmp_path / "readme.py"
-    program.write_text("\n\n".join(block.text for block in found))
+    """The blocks of one file share one process, top to bottom, as a reader would type them; tests in them are run."""
+    text = "\n\n".join(block.text for block in blocks("python") if block.file == file)
+    program = tmp_path / "test_readme.py"
+    program.write_text(text)
+    by_pytest = ["-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider"] if "def test_" in text else []
 
     done = subprocess.run(
-        [sys.executable, "-W", "error::SyntaxWarning", program],
-        cwd=tmp_path,
+        [sys.executable, *by_pytest, program],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=240,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "PYTHONPATH": str(ROOT)},
     )
 
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
 @pytest.mark.parametrize("block", blocks("yaml", "json"), ids=lambda block: block.id)
