@@ -4,7 +4,7 @@ import importlib
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -21,23 +21,8 @@ EPILOG: Final = (
 )
 
 
-class Builtin(NamedTuple):
-    """A sub-command of this room: the module that holds its ``app``, and its line in the help."""
-
-    module: str
-    help: str
-
-
-BUILTINS: Final = {
-    "run": Builtin("run", "Run a job here; write only below .teamspark/."),
-    "explain": Builtin("explain", "Say what a run would do, without doing it."),
-    "check": Builtin("check", "Check all jobs, and who would break whom."),
-    "jobs": Builtin("jobs", "List the jobs, or export their contracts."),
-    "outputs": Builtin("outputs", "Look at what runs have published."),
-    "path": Builtin("path", "Explain where a run's output is."),
-    "new": Builtin("new", "Start a team, a job or a DAG from a working example."),
-    "doctor": Builtin("doctor", "Find what is broken on this machine, with the fix."),
-}
+# In the order of the help; each is a module of framework.cli.commands that holds an ``app``.
+BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "path", "new", "doctor")
 
 
 class Root(TyperGroup):
@@ -96,7 +81,7 @@ def _plugins() -> tuple[Plugin, ...]:
 def _builtin(name: str) -> Any:
     if name not in BUILTINS:
         return None
-    module = importlib.import_module(f"framework.cli.commands.{BUILTINS[name].module}")
+    module = importlib.import_module(f"framework.cli.commands.{name}")
     return _command(module.app, name)
 
 

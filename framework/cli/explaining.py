@@ -1,7 +1,6 @@
 """A plan and its Spark settings as plain facts, for people and for scripts."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ from framework.java import find_java
 from framework.plan import FixtureInput, Plan, PlannedInput, RunInput, SourceInput
 from framework.schema.spec import SchemaSpec
 from framework.spark.archive import archive_options, find_archive, fingerprint
-from framework.spark.settings import Setting, effective_settings, submit_conf
+from framework.spark.session import SHORT_JOB, spark_home
+from framework.spark.settings import SessionSettings, Setting, effective_settings, submit_conf
 from framework.storage.base import Store
 from framework.storage.paths import explain_path
 from framework.storage.publish import RunLog
@@ -49,20 +49,22 @@ def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
 def explain_settings(prepared: Prepared, workspace: Path, environ: Mapping[str, str]) -> tuple[Setting, ...]:
     """Every setting that the session would start with, and who set it; no JVM is started, no archive built."""
     asked = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
-    home = spark_home()
-    submitted = submit_conf(environ, home) if home else {}
-    assert asked.archive_dir is not None
+    submitted = submit_conf(environ, spark_home())
+    known = {one.key: one.value for one in effective_settings(asked, submit=submitted)}
+    options = (*_archive_options(asked, known, environ), *(SHORT_JOB if asked.short_job else ()))
+    return effective_settings(asked, submit=submitted, java_options=options)
+
+
+def _archive_options(asked: SessionSettings, known: Mapping[str, str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Java's options for the archive that is there; none where one would have to be built first."""
     try:
-        archive = home and find_archive(asked.archive_dir, fingerprint(find_java(environ), home))
+        java = find_java(environ)
     except SetupError:
-        archive = None  # no Java here: doctor's business
-    return effective_settings(asked, submit=submitted, java_options=archive_options(archive) if archive else ())
-
-
-def spark_home() -> Path | None:
-    """Where the installed Spark is, found without importing pyspark."""
-    spec = find_spec("pyspark")
-    return Path(spec.origin).parent if spec and spec.origin else None
+        return ()  # no Java here: doctor's business
+    class_path, heap = known.get("spark.driver.extraClassPath", ""), known.get("spark.driver.memory", "")
+    assert asked.archive_dir is not None
+    found = find_archive(asked.archive_dir, fingerprint(java, spark_home(), class_path=class_path, heap=heap))
+    return archive_options(found) if found else ()
 
 
 def as_facts(plan: Plan, settings: tuple[Setting, ...], store: Store) -> dict[str, Any]:

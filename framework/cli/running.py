@@ -13,6 +13,7 @@ from framework.config import ExportedConfig, RunResult
 from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
 from framework.runner import RunOptions, execute
+from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
 from framework.storage.base import Store
 from framework.storage.publish import RunLog
@@ -66,8 +67,7 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 def _open(settings: SessionSettings, bar: Bar) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
-    from framework.spark.archive import archive_home
-from framework.spark.session import open_session
+    from framework.spark.session import open_session
 
     if settings.log is not None:
         settings.log.parent.mkdir(parents=True, exist_ok=True)
