@@ -45,7 +45,7 @@ _LOG: Final = logging.getLogger("framework.spark")
 # pyspark writes each error with a query context to stderr, as one line of JSON with Java's whole stack, before it
 # raises the same error. Who catches it decides what is shown.
 _CHATTER: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
-_SHORT_JOB: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+SHORT_JOB: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _POLL_S: Final = 0.2
 _EXIT_TIMEOUT_S: Final = 15
 
@@ -115,7 +115,7 @@ def prepare(settings: SessionSettings, environ: Mapping[str, str], *, notice: No
         return Launch(effective_settings(settings, submit=submitted), {}, notice=notice)
     java = find_java(environ)
     archive = _archive(settings, java, known, notice)
-    options = (*(archive_options(archive) if archive else ()), *(_SHORT_JOB if settings.short_job else ()))
+    options = (*(archive_options(archive) if archive else ()), *(SHORT_JOB if settings.short_job else ()))
     return Launch(
         effective_settings(settings, submit=submitted, java_options=options),
         _environment(java, environ, known["spark.master"]),
@@ -139,7 +139,7 @@ def _environment(java: Java, environ: Mapping[str, str], master: str) -> dict[st
         "JAVA_HOME": str(java.home),
         "SPARK_HOME": str(spark_home()),
         "PYSPARK_SUBMIT_ARGS": submit_arguments(environ).command_line(),
-        "SPARK_LAUNCHER_OPTS": " ".join(_SHORT_JOB),
+        "SPARK_LAUNCHER_OPTS": " ".join(SHORT_JOB),
         # Classic Spark, whatever a notebook left behind.
         "SPARK_REMOTE": None,
         "SPARK_CONNECT_MODE_ENABLED": None,

@@ -1,5 +1,6 @@
 """Scaffolds are right as written: they import, mean a contract, pass the linters, and their fixtures run."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -220,3 +221,40 @@ def test_the_linters_accept_every_file(
 
     assert checked.returncode == 0, checked.stdout
     assert formatted.returncode == 0, formatted.stdout
+
+
+@pytest.mark.airflow
+def test_airflow_loads_the_dags_and_their_edges_fit(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    teamspark("new", "job", team, "totals")
+    teamspark("new", "dag", team, "totals")
+    teamspark("new", "job", team, "again", "--no-source")
+    teamspark("new", "dag", team, "again", "--input", f"rows={team}/{team}.totals/totals")
+    jobs, edges = workspace / "jobs.json", workspace / "edges.json"
+
+    exported = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "framework.cli",
+            "--workspace",
+            workspace,
+            "dags",
+            "export",
+            "--out",
+            edges,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    teamspark("jobs", "export", "--out", jobs)
+    checked = teamspark("check", "--jobs", jobs, "--edges", edges, "--json")
+
+    assert exported.returncode == 0, exported.stderr
+    told = json.loads(checked.stdout)
+    # The example adds up amounts; its own totals have no amount, and that is what check is there to find.
+    assert (told["jobs"], told["edges"]) == (2, 1)
+    assert ["amount: missing" in one["what"] for one in told["findings"]] == [True]

@@ -212,12 +212,7 @@ def test_a_run_here_writes_to_this_machine_and_reads_the_shared_store(workspace:
 
 
 def process(workspace: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """The command in a process of its own: a session lives as long as its process. The archive is the repository's."""
-    archive = workspace / ".teamspark/archive"
-    if not archive.exists():
-        archive.parent.mkdir(exist_ok=True)
-        (ROOT / ".teamspark/archive").mkdir(parents=True, exist_ok=True)
-        archive.symlink_to(ROOT / ".teamspark/archive")
+    """The command in a process of its own: a session lives as long as its process."""
     return subprocess.run(
         [sys.executable, "-m", "framework.cli", "--workspace", workspace, *map(str, arguments)],
         capture_output=True,
