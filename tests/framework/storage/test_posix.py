@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import PathError, SetupError, StoreUnavailable, TeamsparkError
+from framework.storage import posix
 from framework.storage.base import SlotTaken
 from framework.storage.posix import DirectoryStore, _translated
 
@@ -99,6 +100,24 @@ def test_each_fault_of_a_file_system_has_its_words(number: str, error: type[Team
         raise fault
     assert told.value.__cause__ is fault
     assert "/flights/x" in str(told.value)
+
+
+@pytest.mark.parametrize("one_call", [True, False])
+def test_settle_syncs_what_others_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_call: bool) -> None:
+    if not one_call:
+        monkeypatch.setattr(posix, "_syncfs", lambda: None)
+    store = DirectoryStore(tmp_path)
+    for name in ("a/1", "a/2", "b/c/3"):
+        (tmp_path / "flights" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "flights" / name).write_bytes(b"rows")
+
+    store.settle((f"/flights/{name}", 4) for name in ("a/1", "b/c/3", "a/2"))
+    with pytest.raises(StoreUnavailable, match=r"gone or changed(.|\n)*/flights/a/2(.|\n)*4 bytes"):
+        store.settle([("/flights/a/1", 4), ("/flights/a/2", 5)])
+    with pytest.raises(StoreUnavailable, match="nothing"):
+        store.settle([("/flights/a/none", 4)])
+    with pytest.raises(StoreUnavailable):
+        store.settle([("/flights/no/folder", 4)])
 
 
 @pytest.fixture

@@ -1,0 +1,85 @@
+"""SIGKILL of a real Spark run in each of its phases, driver and JVM at once, with a reader that looks all the while."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from framework.runner import PHASES
+from framework.storage.paths import run_path
+from tests.kill.harness import NEVER, Commands, Ended, Kill, Victims, sweep
+from tests.kill.spark_subject import KEY
+
+SUBJECT = "tests.kill.spark_subject:SparkRun"
+RUN = f"store{run_path(KEY)}"
+
+
+def traced(place: Path, *, phase: str) -> bool:
+    return (place / f"2-1-{phase}").exists()
+
+
+def found(place: Path, *, pattern: str) -> bool:
+    return next((place / RUN).glob(pattern), None) is not None
+
+
+# Every phase as it begins, and what can be seen on disk while one goes on.
+TRACES: dict[str, Callable[[Path], bool]] = {
+    **{phase: partial(traced, phase=phase) for phase in PHASES},
+    "claimed": partial(found, pattern="_log/0002.claim"),
+    "half written": partial(found, pattern="a0002-*/default/_SUCCESS"),
+    "published": partial(found, pattern="_log/0002.published"),
+}
+
+
+def command(place: Path, generation: int, attempt: int) -> list[str]:
+    return [sys.executable, "-m", "tests.kill.spark_subject", str(place), str(generation), str(attempt)]
+
+
+@dataclass(frozen=True)
+class FirstOnce:
+    """Version 1 is computed once and copied to each place: it is the same everywhere, and a JVM costs seconds."""
+
+    victims: Victims
+    made: Path
+
+    def run(self, place: Path, generation: int, attempt: int, kill: Kill) -> tuple[Ended, str]:
+        if generation != 1 or place == self.made:
+            return self.victims.run(place, generation, attempt, kill)
+        if not self.made.exists():
+            ended = self.victims.run(self.made, 1, 1, NEVER)
+            if ended[0] != "finished":
+                return ended
+        shutil.copytree(self.made / "store", place / "store")
+        return "finished", ""
+
+
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark) -> None:
+    victims = FirstOnce(Commands(command, TRACES), tmp_path / "first")
+
+    report = sweep(SUBJECT, victims, [Kill(phase=phase) for phase in TRACES], tmp_path / "places")
+
+    assert report.problems == []
+    assert len(report.points) == 12
+    assert report.killed == 12
+    print(f"{report.killed} killed, {report.looks} looks, {report.seconds:.0f} s")
+
+
+@pytest.mark.long
+@pytest.mark.spark
+@pytest.mark.timeout(4 * 3600)
+def test_two_hundred_kills_of_a_spark_run(tmp_path: Path, spark) -> None:
+    draw = Random(20130101)
+    kills = [Kill(phase=phase) for phase in TRACES] * 6
+    kills += [Kill(after_s=draw.uniform(0, 8)) for _ in range(200 - len(kills))]
+
+    report = sweep(SUBJECT, FirstOnce(Commands(command, TRACES), tmp_path / "first"), kills, tmp_path / "places")
+
+    assert report.problems == []
+    print(f"{len(report.points)} points, {report.killed} killed, {report.looks} looks, {report.seconds:.0f} s")
