@@ -71,7 +71,7 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
     log = RunLog(world.output_store(config.key.team), config.key)
     watch = Stopwatch(options.observe)
     with watch.phase("resume"):
-        done = log.finished(config.epoch, config.clear_number)
+        done = log.resume(config.epoch, clear_number=config.clear_number, who=options.who)
     if done is not None:
         return result_of(done, Account("resumed", watch.seconds))
     with watch.phase("plan"):

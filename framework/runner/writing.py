@@ -48,9 +48,7 @@ class Writer:
     def write(self, frames: Mapping[str, "DataFrame"]) -> dict[str, WriteFacts]:
         """Every output into its own folder. Raises: StoreUnavailable, and whatever Spark raises for the author."""
         return {
-            port.name: write_output(
-                frames[port.name], port.schema, self._folder_uri(port.name), output=port.name
-            )
+            port.name: write_output(frames[port.name], port.schema, self._folder_uri(port.name), output=port.name)
             for port in self.contract.outputs
         }
 
