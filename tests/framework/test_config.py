@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ SEED = {
 }
 
 
-def test_the_seeds_form_is_read():
+def test_the_seeds_form_is_read() -> None:
     config = JobConfig.parse(SEED, where="task 'x'")
 
     assert [(e.task_id, e.port, e.run) for e in config.input.operators] == [
@@ -25,7 +26,7 @@ def test_the_seeds_form_is_read():
     ]
 
 
-def test_all_mistakes_come_at_once_with_their_place():
+def test_all_mistakes_come_at_once_with_their_place() -> None:
     data = {
         "input": {"operators": [{"task": "a", "wait": "soon", "run": "event"}]},
         "inputs": {},
@@ -43,14 +44,14 @@ def test_all_mistakes_come_at_once_with_their_place():
     assert "parameters: " in told
 
 
-def test_a_secret_in_a_wrong_place_is_not_repeated():
+def test_a_secret_in_a_wrong_place_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as stop:
         JobConfig.parse({"spark": {"conf": {"spark.password": ["hunter2"]}}}, where="task 'x'")
 
     assert "hunter2" not in str(stop.value)
 
 
-def test_the_way_down_survives_the_trip():
+def test_the_way_down_survives_the_trip() -> None:
     facts = RunFacts(
         run_id="r", run_after=datetime(2013, 1, 2, tzinfo=UTC), logical_date=datetime(2013, 1, 1, tzinfo=UTC)
     )
@@ -62,7 +63,7 @@ def test_the_way_down_survives_the_trip():
 
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"extra": 1}, {"epoch": None}, {"clear_number": -1}])
-def test_a_configuration_that_is_not_ours_is_refused(change):
+def test_a_configuration_that_is_not_ours_is_refused(change: dict[str, Any]) -> None:
     facts = RunFacts(run_id="r", run_after=datetime(2013, 1, 2, tzinfo=UTC))
     config = ExportedConfig(key=KEY, epoch=Epoch("a", 1, 1), job="jobs.flights.x:Y", run=facts, workspace="/w")
     data = json.loads(config.json_bytes()) | change
@@ -72,7 +73,7 @@ def test_a_configuration_that_is_not_ours_is_refused(change):
 
 
 @pytest.mark.parametrize("outputs", [1, 60, 400])
-def test_the_way_up_always_fits(outputs):
+def test_the_way_up_always_fits(outputs: int) -> None:
     facts = {f"output_{n}": OutputFacts(rows=10**9, bytes=10**12, files=10**4) for n in range(outputs)}
     error = ErrorFacts(error="JobFailed", retryable=False, message="é" * 3000)
     result = RunResult(verdict="failed", key=KEY, outputs=facts, error=error, warnings=("w" * 500,) * 30)

@@ -9,13 +9,13 @@ TREE = [value for value in vars(errors).values() if isinstance(value, type) and 
 
 
 @pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
-def test_the_class_says_whether_to_retry_and_the_picture_names_it(kind):
+def test_the_class_says_whether_to_retry_and_the_picture_names_it(kind: type[TeamsparkError]) -> None:
     assert kind.retryable == issubclass(kind, RetryableError)
     assert kind.__name__ in (errors.__doc__ or "")
     assert kind.exit_code in {64, 65, 74, 75}
 
 
-def test_a_message_has_every_part_and_an_end():
+def test_a_message_has_every_part_and_an_end() -> None:
     error = FinalError(
         "it broke", where="here", got="a", expected="b", next_step="mend it", details=[f"line {n}" for n in range(99)]
     )
@@ -40,10 +40,10 @@ def test_a_message_has_every_part_and_an_end():
         "token = hunter2",
     ],
 )
-def test_secrets_are_masked(text):
+def test_secrets_are_masked(text: str) -> None:
     assert "hunter2" not in scrub(text)
     assert "hunter2" not in str(FinalError("broken", got=text, details=[text]))
 
 
-def test_control_characters_cannot_forge_log_lines():
+def test_control_characters_cannot_forge_log_lines() -> None:
     assert clip("a\x1b[31m\x00b") == "a\\x1b[31m\\x00b"

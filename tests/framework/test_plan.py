@@ -49,15 +49,19 @@ class Other(Schema):
 
 
 class One(Job):
-    def transform(self, things: Frame[Narrow]) -> Frame[Narrow]: ...
+    def transform(self, things: Frame[Narrow]) -> Frame[Narrow]:
+        return things
 
 
 class Maybe(Job):
-    def transform(self, things: Frame[Narrow] | None) -> Frame[Narrow]: ...
+    def transform(self, things: Frame[Narrow] | None) -> Frame[Narrow]:
+        assert things is not None
+        return things
 
 
 class Two(Job):
-    def transform(self, things: Frame[Narrow], others: Frame[Other]) -> Frame[Narrow]: ...
+    def transform(self, things: Frame[Narrow], others: Frame[Other]) -> Frame[Narrow]:
+        return things
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def numbers(plan: Plan) -> list[tuple[str, int]]:
     return [(read.path.rpartition("/")[2], read.published.number) for read in planned.reads]
 
 
-def test_the_newest_attempt_of_the_same_run_is_pinned(place):
+def test_the_newest_attempt_of_the_same_run_is_pinned(place: Place) -> None:
     place.publish(segment(10))
     place.publish(segment(10), number=2)
     place.publish(segment(11))
@@ -145,7 +149,7 @@ def test_the_newest_attempt_of_the_same_run_is_pinned(place):
     assert numbers(place.plan(One, edge())) == [(segment(10), 2)]
 
 
-def test_what_is_not_there_yet_names_the_nearest(place):
+def test_what_is_not_there_yet_names_the_nearest(place: Place) -> None:
     place.publish(segment(8))
     place.publish(segment(9))
 
@@ -154,14 +158,14 @@ def test_what_is_not_there_yet_names_the_nearest(place):
     assert f"{segment(8)}, {segment(9)}" in str(stop.value)
 
 
-def test_latest_is_bounded_by_my_own_date(place):
+def test_latest_is_bounded_by_my_own_date(place: Place) -> None:
     for day in (7, 9, 11):
         place.publish(segment(day))
 
     assert numbers(place.plan(One, edge(run="latest"))) == [(segment(9), 1)]
 
 
-def test_latest_without_a_date_is_bounded_by_when_i_run(place):
+def test_latest_without_a_date_is_bounded_by_when_i_run(place: Place) -> None:
     for day in (7, 9, 11):
         place.publish(segment(day))
 
@@ -169,7 +173,7 @@ def test_latest_without_a_date_is_bounded_by_when_i_run(place):
     assert numbers(plan) == [(segment(11), 1)]
 
 
-def test_latest_may_be_too_old(place):
+def test_latest_may_be_too_old(place: Place) -> None:
     place.publish(segment(7))
 
     with pytest.raises(NotYet, match="too old"):
@@ -177,22 +181,22 @@ def test_latest_may_be_too_old(place):
     assert numbers(place.plan(One, edge(run="latest", max_age_s=4 * 86_400))) == [(segment(7), 1)]
 
 
-def test_same_run_of_another_dag_needs_a_date(place):
+def test_same_run_of_another_dag_needs_a_date(place: Place) -> None:
     with pytest.raises(FinalError, match="run='latest'"):
         place.plan(One, edge(dag_id="flights.other"), date=None)
 
 
-def test_same_run_of_ones_own_dag_needs_none(place):
+def test_same_run_of_ones_own_dag_needs_none(place: Place) -> None:
     with pytest.raises(NotYet):
         place.plan(One, edge(same_dag=True), date=None)
 
 
-def test_an_optional_port_may_stay_empty(place):
+def test_an_optional_port_may_stay_empty(place: Place) -> None:
     assert isinstance(place.plan(Maybe, edge()).inputs[0], AbsentInput)
     assert isinstance(place.plan(Maybe).inputs[0], AbsentInput)
 
 
-def test_another_teams_output_needs_its_grant(place):
+def test_another_teams_output_needs_its_grant(place: Place) -> None:
     place.publish(segment(10))
     place.publish(segment(10), dag="flights.hourly")
 
@@ -201,7 +205,7 @@ def test_another_teams_output_needs_its_grant(place):
         place.plan(One, edge(dag_id="flights.hourly"), team="insights")
 
 
-def test_an_incompatible_producer_is_named_with_the_columns(place):
+def test_an_incompatible_producer_is_named_with_the_columns(place: Place) -> None:
     place.publish(segment(10), schema=Other)
 
     with pytest.raises(SchemaMismatch) as stop:
@@ -210,7 +214,7 @@ def test_an_incompatible_producer_is_named_with_the_columns(place):
     assert "flights/flights.daily/ingest" in str(stop.value)
 
 
-def test_several_edges_are_a_union_in_order(place):
+def test_several_edges_are_a_union_in_order(place: Place) -> None:
     place.publish(segment(10))
     place.publish(segment(10), dag="flights.hourly")
 
@@ -220,7 +224,7 @@ def test_several_edges_are_a_union_in_order(place):
     assert [read.published.key.dag_id for read in planned.reads] == ["flights.hourly", "flights.daily"]
 
 
-def test_a_mapped_producer_is_all_indices_of_its_count_and_no_stale_ones(place):
+def test_a_mapped_producer_is_all_indices_of_its_count_and_no_stale_ones(place: Place) -> None:
     for index in range(5):
         place.publish(segment(10), index=index, map_count=5)
     for index in range(3):
@@ -230,7 +234,7 @@ def test_a_mapped_producer_is_all_indices_of_its_count_and_no_stale_ones(place):
     assert len(numbers(place.plan(One, edge()))) == 3
 
 
-def test_a_missing_index_is_not_yet(place):
+def test_a_missing_index_is_not_yet(place: Place) -> None:
     place.publish(segment(10), index=0, map_count=3)
     place.publish(segment(10), index=2, map_count=3)
 
@@ -238,13 +242,13 @@ def test_a_missing_index_is_not_yet(place):
         place.plan(One, edge())
 
 
-def test_mapped_over_nothing_is_a_frame_of_no_rows(place):
+def test_mapped_over_nothing_is_a_frame_of_no_rows(place: Place) -> None:
     plan = place.plan(One, edge(map_count=0))
 
     assert numbers(plan) == []
 
 
-def test_an_output_that_does_not_exist_is_named(place):
+def test_an_output_that_does_not_exist_is_named(place: Place) -> None:
     place.publish(segment(10))
 
     with pytest.raises(DefinitionError, match="no such output"):
@@ -259,13 +263,15 @@ def test_an_output_that_does_not_exist_is_named(place):
         (Two, {}, "port 'others' has no edge"),
     ],
 )
-def test_ports_and_edges_must_match(place, job, inputs, told):
+def test_ports_and_edges_must_match(
+    place: Place, job: type[Job], inputs: dict[str, tuple[EdgeRef, ...]], told: str
+) -> None:
     with pytest.raises(DefinitionError) as stop:
         make_plan(PlanRequest(config_of(job, inputs), contract_of(job)), place.world)
     assert told in str(stop.value)
 
 
-def test_a_final_mistake_is_told_before_a_missing_input_and_both_are_told(place):
+def test_a_final_mistake_is_told_before_a_missing_input_and_both_are_told(place: Place) -> None:
     place.publish(segment(10), dag="flights.hourly")
     config = config_of(Two, {"things": (edge(),), "others": (edge(dag_id="flights.hourly"),)})
 
@@ -274,12 +280,12 @@ def test_a_final_mistake_is_told_before_a_missing_input_and_both_are_told(place)
     assert "not published yet" in str(stop.value)
 
 
-def test_a_dag_of_another_version_is_told(place):
+def test_a_dag_of_another_version_is_told(place: Place) -> None:
     with pytest.raises(ContractSkew, match="teamspark jobs export"):
         place.plan(One, edge(), contract="0" * 64)
 
 
-def test_planning_writes_nothing(place):
+def test_planning_writes_nothing(place: Place) -> None:
     place.publish(segment(10))
     before = {name: place.world.store(name).list("/") for name in ("flights", "insights")}
 

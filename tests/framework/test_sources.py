@@ -9,7 +9,7 @@ import pytest
 from framework.errors import ConfigError, InputChanged, NotYet, PolicyError
 from framework.identity import RunKey
 from framework.job import Run
-from framework.sources import SourceSpec, freeze, load_sources
+from framework.sources import Listing, SourceSpec, freeze, load_sources
 from framework.tenancy.load import load_teams
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
@@ -33,11 +33,11 @@ def declare(place: Path, line: str) -> None:
     (place / "jobs/tester/sources.yaml").write_text(line)
 
 
-def frozen(place: Path, name: str = "raw"):
+def frozen(place: Path, name: str = "raw") -> Listing:
     return freeze(name, load_teams(place), RUN)
 
 
-def test_a_days_files_are_listed_with_size_and_time(place):
+def test_a_days_files_are_listed_with_size_and_time(place: Path) -> None:
     declare(place, "raw: {format: csv, uri: 'landing/{run.date:%Y%m%d}-*.csv'}")
     for name in ("20130101-b.csv", "20130101-a.csv", "20130102-a.csv"):
         (place / "landing" / name).write_text("x\n")
@@ -48,14 +48,14 @@ def test_a_days_files_are_listed_with_size_and_time(place):
     assert all(file.bytes == 2 for file in listing.files)
 
 
-def test_nothing_landed_is_not_yet(place):
+def test_nothing_landed_is_not_yet(place: Path) -> None:
     declare(place, "raw: {format: csv, uri: landing/none.csv}")
 
     with pytest.raises(NotYet, match="no file yet"):
         frozen(place)
 
 
-def test_stale_files_are_not_yet(place):
+def test_stale_files_are_not_yet(place: Path) -> None:
     declare(place, "raw: {format: csv, uri: landing/a.csv, fresh: PT6H}")
     file = place / "landing/a.csv"
     file.write_text("x")
@@ -66,7 +66,7 @@ def test_stale_files_are_not_yet(place):
 
 
 @pytest.mark.parametrize("change", ["grow", "touch", "remove"])
-def test_a_file_that_changes_under_the_run_is_noticed(place, change):
+def test_a_file_that_changes_under_the_run_is_noticed(place: Path, change: str) -> None:
     declare(place, "raw: {format: csv, uri: landing/a.csv}")
     file = place / "landing/a.csv"
     file.write_text("x")
@@ -86,7 +86,7 @@ def test_a_file_that_changes_under_the_run_is_noticed(place, change):
 
 
 @pytest.mark.parametrize("uri", ["secret/a.csv", "landing/../secret/a.csv", "landing/link.csv"])
-def test_places_outside_reads_are_refused_links_and_dots_too(place, uri):
+def test_places_outside_reads_are_refused_links_and_dots_too(place: Path, uri: str) -> None:
     (place / "secret").mkdir()
     (place / "secret/a.csv").write_text("x")
     (place / "landing/link.csv").symlink_to(place / "secret/a.csv")
@@ -96,7 +96,7 @@ def test_places_outside_reads_are_refused_links_and_dots_too(place, uri):
         frozen(place)
 
 
-def test_a_permitted_link_target_is_read(place):
+def test_a_permitted_link_target_is_read(place: Path) -> None:
     """The witness: what is refused above is refused for its place, not for being a link."""
     (place / "landing/a.csv").write_text("x")
     (place / "landing/link.csv").symlink_to(place / "landing/a.csv")
@@ -105,7 +105,7 @@ def test_a_permitted_link_target_is_read(place):
     assert [file.path.name for file in frozen(place).files] == ["a.csv"]
 
 
-def test_an_unknown_source_names_those_there_are(place):
+def test_an_unknown_source_names_those_there_are(place: Path) -> None:
     declare(place, "raw: {format: csv, uri: landing/a.csv}")
 
     with pytest.raises(ConfigError, match="one of raw"):
@@ -123,7 +123,7 @@ def test_an_unknown_source_names_those_there_are(place):
         ("raw: [", "not YAML"),
     ],
 )
-def test_mistakes_in_the_file_are_told(place, line, told):
+def test_mistakes_in_the_file_are_told(place: Path, line: str, told: str) -> None:
     declare(place, line)
 
     with pytest.raises(ConfigError) as stop:
@@ -131,7 +131,7 @@ def test_mistakes_in_the_file_are_told(place, line, told):
     assert told in str(stop.value)
 
 
-def test_placeholders_take_bound_values_only():
+def test_placeholders_take_bound_values_only() -> None:
     spec = SourceSpec(format="csv", uri="a/{run.date:%Y/%m}/{run.start:%d}-{run.end:%d}")
 
     assert spec.place(RUN) == "a/2013/01/01-02"

@@ -6,7 +6,7 @@ import pytest
 
 from framework.cli.discovery import discover
 from framework.job import load_job
-from framework.testing.cases import find_cases, fixtures_of
+from framework.testing.cases import Case, find_cases, fixtures_of
 from framework.testing.running import JobRunner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,12 +17,12 @@ CASES = [case for name in NAMES for case in find_cases(load_job(name), JOBS)]
 
 @pytest.mark.spark
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_case(run_job: JobRunner, case):
+def test_case(run_job: JobRunner, case: Case) -> None:
     run_job.case(load_job(case.job), case)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_job_has_a_case(name):
+def test_every_job_has_a_case(name: str) -> None:
     job = load_job(name)
 
     assert list(find_cases(job, JOBS)), (

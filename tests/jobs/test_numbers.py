@@ -1,14 +1,15 @@
 """The examples' numbers on the real flights, against plain pandas on the raw files."""
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
 from airflow_bindings.demo.landing import installed_data, land
 from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
@@ -45,7 +46,12 @@ TASKS: dict[str, tuple[str, str, dict[str, Any], dict[str, tuple[EdgeRef, ...]]]
         {"departures": (FLIGHTS,), "weather": (WEATHER,)},
     ),
 }
-Published = Callable[[str, date, str], list[dict[str, Any]]]
+
+
+class Published(Protocol):
+    """The published rows of a task's output."""
+
+    def __call__(self, task: str, day: date, output: str = "default") -> list[dict[str, Any]]: ...
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def published(workspace: Path, spark) -> Published:
+def published(workspace: Path, spark: SparkSession) -> Published:
     """Both days of every task, run as a driver runs them; a function from task, day and output to rows."""
     world = World.of(workspace)
     results = {(task, day): run(world, spark, task, day) for day in DAYS for task in TASKS}
@@ -79,7 +85,7 @@ def key_of(task: str, day: date) -> RunKey:
     return RunKey(team, f"{team}.daily", task, segment_of_date(moment))
 
 
-def run(world: World, spark, task: str, day: date) -> RunResult:
+def run(world: World, spark: SparkSession, task: str, day: date) -> RunResult:
     _, job_name, parameters, inputs = TASKS[task]
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
     config = ExportedConfig(
@@ -115,7 +121,8 @@ def weather(workspace: Path) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame) -> Iterable[Mapping[str, Any]]:
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return rows
 
 
 def flown(flights: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -124,7 +131,7 @@ def flown(flights: pd.DataFrame, day: date) -> pd.DataFrame:
 
 @pytest.mark.spark
 @pytest.mark.parametrize("day", DAYS)
-def test_every_flight_of_the_day_is_there_once(published, flights, day):
+def test_every_flight_of_the_day_is_there_once(published: Published, flights: pd.DataFrame, day: date) -> None:
     today = flights[flights["flight_date"] == day]
     columns = ["carrier", "flight", "origin", "dest", "tailnum", "dep_delay", "arr_delay", "distance", "time_hour"]
 
@@ -138,7 +145,7 @@ def test_every_flight_of_the_day_is_there_once(published, flights, day):
 @pytest.mark.spark
 @pytest.mark.parametrize("day", DAYS)
 @pytest.mark.parametrize(("by", "at_least"), [("carrier", 1), ("route", 3)])
-def test_delays(published, flights, day, by, at_least):
+def test_delays(published: Published, flights: pd.DataFrame, day: date, by: str, at_least: int) -> None:
     own = flown(flights, day).assign(route=lambda rows: rows["origin"] + "-" + rows["dest"])
     groups = own.groupby(by)["dep_delay"]
     expected = pd.DataFrame(
@@ -151,7 +158,7 @@ def test_delays(published, flights, day, by, at_least):
 
 @pytest.mark.spark
 @pytest.mark.parametrize("day", DAYS)
-def test_wind(published, flights, weather, day):
+def test_wind(published: Published, flights: pd.DataFrame, weather: pd.DataFrame, day: date) -> None:
     own = weather[(weather["year"] == day.year) & (weather["month"] == day.month) & (weather["day"] == day.day)]
     hours = flown(flights, day).merge(
         own[["origin", "time_hour", "wind_speed"]], on=["origin", "time_hour"], how="left"

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from pyspark.sql import SparkSession
 
 from framework.runner import PHASES
 from framework.storage.paths import run_path
@@ -60,7 +61,7 @@ class FirstOnce:
 
 @pytest.mark.spark
 @pytest.mark.timeout(900)
-def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark) -> None:
+def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark: SparkSession) -> None:
     victims = FirstOnce(Commands(command, TRACES), tmp_path / "first")
 
     report = sweep(SUBJECT, victims, [Kill(phase=phase) for phase in TRACES], tmp_path / "places")
@@ -74,7 +75,7 @@ def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark
 @pytest.mark.long
 @pytest.mark.spark
 @pytest.mark.timeout(4 * 3600)
-def test_two_hundred_kills_of_a_spark_run(tmp_path: Path, spark) -> None:
+def test_two_hundred_kills_of_a_spark_run(tmp_path: Path, spark: SparkSession) -> None:
     draw = Random(20130101)
     kills = [Kill(phase=phase) for phase in TRACES] * 6
     kills += [Kill(after_s=draw.uniform(0, 8)) for _ in range(200 - len(kills))]

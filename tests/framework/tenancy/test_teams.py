@@ -30,7 +30,7 @@ def put(workspace: Path, name: str, text: str) -> None:
     (workspace / "k8s/teams" / f"{name}.yaml").write_text(text)
 
 
-def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace):
+def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace: Path) -> None:
     put(workspace, "first", "team: First\nowners: []\nstore:\n  kind: s3\n  rot: x\n")
     put(workspace, "second", "team: [\n")
     put(workspace, "third", "team: other\nowners: [c@example.org]\nstore: {kind: directory, root: x}\n")
@@ -50,7 +50,7 @@ def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace):
         assert expected in told
 
 
-def test_a_key_given_twice_is_told(workspace):
+def test_a_key_given_twice_is_told(workspace: Path) -> None:
     put(workspace, "flights", GOOD + "owners: [z@example.org]\n")
 
     with pytest.raises(ConfigError, match=r"flights\.yaml:7: owners: key given twice"):
@@ -60,7 +60,7 @@ def test_a_key_given_twice_is_told(workspace):
 @pytest.mark.parametrize(
     "name", ["ab", "a" * 31, "Flights", "fl-ights", "fl_ights", "1abc", "shared", "default", "flights\n", "flightѕ"]
 )
-def test_names_that_could_be_confused_are_refused(workspace, name):
+def test_names_that_could_be_confused_are_refused(workspace: Path, name: str) -> None:
     put(workspace, "flights", GOOD.replace("team: flights", f"team: {name!r}"))
 
     with pytest.raises(ConfigError):
@@ -68,14 +68,14 @@ def test_names_that_could_be_confused_are_refused(workspace, name):
 
 
 @pytest.mark.parametrize("grant", ["flights.daily", "insights.daily/x", "flights.*/x", "/x", "flights2.daily/x"])
-def test_a_grant_names_one_task_of_ones_own(workspace, grant):
+def test_a_grant_names_one_task_of_ones_own(workspace: Path, grant: str) -> None:
     put(workspace, "flights", GOOD.replace("flights.daily/ingest", grant))
 
     with pytest.raises(ConfigError):
         load_teams(workspace)
 
 
-def test_a_grant_opens_one_task_for_one_team(workspace):
+def test_a_grant_opens_one_task_for_one_team(workspace: Path) -> None:
     put(workspace, "flights", GOOD)
     put(workspace, "insights", INSIGHTS)
     teams = load_teams(workspace)
@@ -91,7 +91,7 @@ def test_a_grant_opens_one_task_for_one_team(workspace):
             teams.require_grant(consumer, task)
 
 
-def test_reads_cover_what_is_below_and_nothing_beside(workspace):
+def test_reads_cover_what_is_below_and_nothing_beside(workspace: Path) -> None:
     put(workspace, "flights", GOOD)
     (workspace / "landing").mkdir()
     teams = load_teams(workspace)
@@ -104,14 +104,16 @@ def test_reads_cover_what_is_below_and_nothing_beside(workspace):
 
 
 @pytest.mark.parametrize("pattern", ["*", "/*", "a*/b", "land*"])
-def test_only_whole_directories_can_be_opened(workspace, pattern):
+def test_only_whole_directories_can_be_opened(workspace: Path, pattern: str) -> None:
     put(workspace, "flights", GOOD.replace("landing/*", pattern))
 
     with pytest.raises(ConfigError, match="reads"):
         load_teams(workspace)
 
 
-def test_the_workspace_is_found_from_below_or_missed_in_words(workspace, tmp_path_factory):
+def test_the_workspace_is_found_from_below_or_missed_in_words(
+    workspace: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     below = workspace / "jobs/flights"
     below.mkdir(parents=True)
 
