@@ -199,6 +199,7 @@ def _healthy(live: Running) -> set[str]:
     client = live.client(ADMIN)
     try:
         client.login()
+        client.warm_up()
         report = client.health()
     except (AirflowUnavailable, AirflowRefused):
         return set()
