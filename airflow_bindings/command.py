@@ -16,7 +16,18 @@ from framework.errors import ConfigError
 from framework.launch.base import CONFIG, RESULT
 
 # What a run may see of the worker's environment. Airflow's own variables hold its signing and encryption keys.
-PASSED: Final = ("HOME", "JAVA_HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_FILE", "TMPDIR", "TZ", "USER")
+PASSED: Final = (
+    "HOME",
+    "JAVA_HOME",
+    "LANG",
+    "LC_ALL",
+    "PATH",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_CACHE_HOME",
+)
 _LOCAL: Final = re.compile(r"local(\[(\d+|\*)(,\s*\d+)?\])?")
 
 

@@ -17,7 +17,7 @@ from airflow_bindings.outcome import Again, Done, Patience, Stop, decide
 from airflow_bindings.report import announce
 from airflow_bindings.settings import Settings, read_settings
 from airflow_bindings.state import LaunchState, StateStore, load, save, store_of
-from framework.errors import RetryableError, RunLost, Superseded, TeamsparkError, scrub
+from framework.errors import FinalError, RetryableError, RunLost, Superseded, TeamsparkError, scrub
 from framework.launch.base import ADOPTABLE, Launcher, LaunchRequest
 from framework.launch.local import LocalLauncher
 
@@ -60,7 +60,8 @@ def _as_airflow_errors() -> Iterator[None]:
         yield
     except TeamsparkError as error:
         said = f"{type(error).__name__}: {error}" if type(error) not in _ROOTS else str(error)
-        raise (AirflowException if error.retryable else AirflowFailException)(said) from error
+        # The message is complete; only what lies behind it, if anything, is worth a second traceback.
+        raise (AirflowException if error.retryable else AirflowFailException)(said) from error.__cause__
 
 
 def _life(task: Any, context: Mapping[str, Any]) -> "Life":
@@ -234,4 +235,4 @@ class Life:
                 self.task.log.info("| %s", scrub(line))
 
 
-_ROOTS: Final = frozenset({TeamsparkError, RetryableError})
+_ROOTS: Final = frozenset({FinalError, RetryableError})
