@@ -91,7 +91,7 @@ def verify_rules(frame: DataFrame, spec: SchemaSpec, *, where: str) -> None:
     for rule in spec.rules:
         try:
             # With the columns beside it, an aggregate is refused too, instead of judging all rows as one.
-            kind = frame.select("*", F.expr(rule.argument).alias("_rule")).schema["_rule"].dataType.typeName()
+            kind = frame.select("*", F.expr(rule.argument).alias("_rule")).schema["_rule"].dataType.simpleString()
         except AnalysisException as error:
             mistakes.append(f"{rule.name}: {clip(error.getMessage() or str(error), 200)} in {rule.argument!r}")
             continue

@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from framework.errors import InputChanged, InputCorrupt, TeamsparkError, clip
+from framework.errors import InputChanged, InputCorrupt, SetupError, TeamsparkError, clip
 
 _LOCAL: Final = "file://"
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException|NoSuchFileException")
 _READING: Final = re.compile(
     r"FAILED_READ_FILE|CANNOT_READ_FILE|ParquetDecodingException|is not a Parquet file|" + _GONE.pattern
 )
+_PATTERN: Final = re.compile(r"[*?\[\]{}\\]")
 _CAUSE: Final = re.compile(r"^Caused by: (?:[\w.$]+: )?(.*)$", re.MULTILINE)
 
 
@@ -41,11 +42,29 @@ def local_path(uri: str) -> Path | None:
     return Path(uri) if uri.startswith("/") else None
 
 
+def require_plain_names(files: Sequence[DataFile], *, where: str) -> None:
+    """Spark takes some characters of a path for a pattern: it then misses the file, or reads files twice.
+
+    Raises: SetupError naming the files.
+    """
+    odd = [file.uri for file in files if _PATTERN.search(file.uri)]
+    if odd:
+        raise SetupError(
+            f"{len(odd)} input file(s) have names that Spark takes for a pattern",
+            where=where,
+            expected="names without * ? [ ] { } and backslashes",
+            details=odd,
+            next_step="rename the files or their folder",
+        )
+
+
 def check_files(files: Sequence[DataFile], *, where: str) -> None:
     """Compare size and rows of local ``files`` with what is recorded; other stores are checked while they are read.
 
-    Raises: InputChanged for a file that is gone, InputCorrupt for one that is not as recorded; each names the files.
+    Raises: InputChanged for a file that is gone, InputCorrupt for one that is not as recorded, SetupError for one that
+    Spark cannot name; each names the files.
     """
+    require_plain_names(files, where=where)
     gone: list[str] = []
     broken: list[str] = []
     for file in files:

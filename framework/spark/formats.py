@@ -29,8 +29,6 @@ from framework.spark.read import literal
 Format: TypeAlias = Literal["csv", "json", "parquet"]
 CORRUPT: Final = "_teamspark_unparsable"
 
-_LITERAL_PATHS: Final = {"__globPaths__": "false"}
-
 
 @dataclass(frozen=True, slots=True)
 class SourceFiles:
@@ -52,7 +50,7 @@ def _csv(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str)
     _require(groups, lambda header: _csv_mistakes(header, spec), spec, where)
     frames = []
     for header, uris in groups.items():
-        reader = spark.read.schema(_csv_schema(header, spec)).options(**source.options, **_LITERAL_PATHS)
+        reader = spark.read.schema(_csv_schema(header, spec)).options(**source.options)
         # Without pruning Spark sees that a line has too few or too many fields; pruned, it does not look.
         reader = reader.options(columnPruning="false", header="true", mode="PERMISSIVE")
         frame = reader.option("columnNameOfCorruptRecord", CORRUPT).csv(list(uris))
@@ -88,9 +86,9 @@ def _json(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str
     uris = [file.uri for file in source.files]
     if not uris:
         return _union(spark, [], spec), ()
-    reader = spark.read.options(**source.options, **_LITERAL_PATHS).options(mode="PERMISSIVE")
+    reader = spark.read.options(**source.options).options(mode="PERMISSIVE")
     frame = reader.schema(schema).option("columnNameOfCorruptRecord", CORRUPT).json(uris)
-    inferring = spark.read.options(**source.options, **_LITERAL_PATHS)
+    inferring = spark.read.options(**source.options)
     absent = _absent(frame, lambda: inferring.json(uris).columns, spec)
     lost = [name for name in absent if not spec.column(name).has_default]
     there = [column.source_name for column in spec.columns if column.name not in absent or column.name in lost]
@@ -114,7 +112,7 @@ def _parquet(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: 
     _require(groups, lambda columns: _parquet_mistakes(dict(columns), spec), spec, where)
     frames = []
     for columns, uris in groups.items():
-        frame = spark.read.options(**source.options, **_LITERAL_PATHS).parquet(*uris)
+        frame = spark.read.options(**source.options).parquet(*uris)
         types = {item.name: plain_type(item.jsonValue()["type"]) for item in frame.schema.fields}
         _require({columns: uris}, partial(_type_mistakes, types, spec), spec, where)
         whole = frame.withColumn(CORRUPT, F.lit(None).cast("string"))

@@ -53,9 +53,7 @@ def read_published(
 def _exactly(spark: SparkSession, uris: Sequence[str], schema: StructType, base_uri: str) -> DataFrame:
     if not uris:
         return spark.createDataFrame([], schema)
-    # A name is a name: without this, [ or * in a folder would be a pattern.
-    reader = spark.read.schema(schema).option("basePath", base_uri).option("__globPaths__", "false")
-    return reader.parquet(*uris)
+    return spark.read.schema(schema).option("basePath", base_uri).parquet(*uris)
 
 
 def consumed(column: Column, written: SchemaSpec) -> SparkColumn:

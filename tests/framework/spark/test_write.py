@@ -1,0 +1,148 @@
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow.parquet as pq
+import pytest
+from annotated_types import Ge, Le, MinLen
+from pydantic import AwareDatetime, Field
+
+from framework.errors import StoreUnavailable
+from framework.schema.model import Schema, schema_spec
+from framework.schema.spec import Check, Column, SchemaSpec
+from framework.schema.types import Drop, Warn
+from framework.spark.columns import verify_columns
+from framework.spark.measure import any_broken, broken, count_broken, without_broken
+from framework.spark.write import recount_drops, write_output
+
+pytestmark = pytest.mark.spark
+
+
+class Flight(Schema, key=("id",), rules={"late": Drop("delay > 5 or delay is null")}):
+    id: int
+    carrier: Annotated[str, Drop(MinLen(2))]
+    delay: Annotated[int, Drop(Ge(0)), Warn(Le(100))] | None
+
+
+SPEC = schema_spec(Flight)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def flights(spark, rows):
+    frame = spark.createDataFrame(rows, "id bigint, carrier string, delay bigint")
+    return verify_columns(frame, SPEC, where="test")
+
+
+def test_dropped_rows_are_counted_by_each_rule_before_they_go(spark, tmp_path):
+    rows = [(1, "AA", 10), (2, "A", -1), (3, "BB", -7), (4, "CC", 3), (5, "DD", None), (6, None, 500)]
+
+    facts = write_output(flights(spark, rows), SPEC, f"file://{tmp_path}/out", output="default")
+
+    left = {row["id"] for row in spark.read.parquet(f"{tmp_path}/out").collect()}
+    assert left == {1, 5, 6}
+    assert facts.rows == 3
+    assert facts.dropped == {"default.carrier.min_length": 1, "default.delay.ge": 2, "default.late": 3}
+    assert recount_drops(facts, SPEC, output="default") == facts.dropped
+
+
+def test_without_drop_rules_rows_are_counted_all_the_same(spark, tmp_path):
+    spec = SchemaSpec("Ids", (Column("id", "long", nullable=False),))
+
+    facts = write_output(spark.range(0, 1000, 1, 3), spec, f"file://{tmp_path}/out", output="default")
+
+    assert (facts.rows, facts.dropped) == (1000, {})
+    assert sum(pq.read_metadata(path).num_rows for path in files(tmp_path / "out")) == 1000
+
+
+def test_no_rows_still_write_a_file_with_the_schema(spark, tmp_path):
+    write_output(flights(spark, []), SPEC, f"file://{tmp_path}/out", output="default")
+
+    (path,) = files(tmp_path / "out")
+    assert pq.read_schema(path).names == ["id", "carrier", "delay"]
+
+
+def test_moments_are_micros_and_comments_and_checksums_are_in_the_file(spark, tmp_path):
+    class At(Schema):
+        at: Annotated[AwareDatetime, Field(description="when it left")]
+
+    spec = schema_spec(At)
+    frame = verify_columns(spark.sql("select timestamp'2013-01-01 00:00:00.123456Z' at"), spec, where="test")
+
+    write_output(frame, spec, f"file://{tmp_path}/out", output="default")
+
+    (path,) = files(tmp_path / "out")
+    assert str(pq.read_schema(path).field("at").type) == "timestamp[us, tz=UTC]"
+    assert pq.read_metadata(path).row_group(0).column(0).statistics.has_min_max
+    assert "when it left" in pq.read_metadata(path).metadata[b"org.apache.spark.sql.parquet.row.metadata"].decode()
+
+
+def many_rules(count: int) -> SchemaSpec:
+    """``count`` rules over six columns, so that each column is in several."""
+    texts = [
+        "id >= 0",
+        "n > 0",
+        "length(s) >= 1",
+        "s rlike '^k'",
+        "f < 1",
+        "not isnan(f)",
+        "m in ('a', 'b')",
+        "length(o) <= 3",
+    ]
+    rules = tuple(
+        Check(f"r{i}", None, "sql", texts[i % len(texts)] + (f" or id = {1000 + i}" if i >= len(texts) else ""), "drop")
+        for i in range(count)
+    )
+    kinds = {"id": "long", "n": "integer", "s": "string", "f": "double", "m": "string", "o": "string"}
+    return SchemaSpec("Many", tuple(Column(name, kind, nullable=True) for name, kind in kinds.items()), rules=rules)
+
+
+def tiny(spark):
+    nan = float("nan")
+    rows = [(1, 1, "k1", 0.5, "a", None), (-1, 0, "k1", 0.5, "a", "xxxx"), (2, None, "z", nan, "c", "x"), (None,) * 6]
+    return spark.createDataFrame(rows, "id long, n int, s string, f double, m string, o string")
+
+
+@pytest.mark.parametrize("count", [1, 15, 62, 63, 130])
+def test_many_rules_on_a_tiny_frame_end(spark, tmp_path, count):
+    spec = many_rules(count)
+
+    facts = write_output(tiny(spark), spec, f"file://{tmp_path}/out", output="o")
+
+    bad = list(tiny(spark).selectExpr(*(f"({r.argument}) <=> false as {r.name}" for r in spec.rules)).collect())
+    assert facts.dropped == {f"o.r{i}": sum(row[i] for row in bad) for i in range(count)}
+    assert facts.rows == sum(not any(row) for row in bad) == spark.read.parquet(f"{tmp_path}/out").count()
+
+
+@pytest.mark.parametrize("count", [0, 3, 70])
+def test_rows_that_break_nothing_are_kept(spark, count):
+    spec = many_rules(count)
+
+    kept = without_broken(tiny(spark), spec.rules, spec)
+
+    assert kept.columns == list(spec.names)
+    assert kept.count() == tiny(spark).where(f"not ({any_broken(spec.rules, spec)})").count()
+
+
+def test_counts_are_by_check(spark):
+    spec = many_rules(3)
+
+    assert count_broken(tiny(spark), spec.rules, spec) == {"r0": 1, "r1": 1, "r2": 0}
+    assert count_broken(tiny(spark), [], spec) == {}
+    assert broken(Check("id.null", "id", "null"), spec) == "`id` IS NULL"
+
+
+def test_an_existing_place_is_never_written_over(spark, tmp_path):
+    write_output(flights(spark, [(1, "AA", 10)]), SPEC, f"file://{tmp_path}/out", output="default")
+
+    with pytest.raises(Exception, match="PATH_ALREADY_EXISTS"):
+        write_output(flights(spark, [(2, "AA", 10)]), SPEC, f"file://{tmp_path}/out", output="default")
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere/out", "/sys/nowhere/out"])
+def test_a_store_that_refuses_is_said_to(spark, place):
+    with pytest.raises(StoreUnavailable, match=r"refuses|read-only") as stop:
+        write_output(flights(spark, [(1, "AA", 10)]), SPEC, f"file://{place}", output="default")
+
+    assert stop.value.where == f"file://{place}"
