@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from airflow_bindings.admission import Admitted, admit
@@ -68,7 +68,8 @@ def _life(task: Any, context: Mapping[str, Any]) -> "Life":
     settings = read_settings()
     store = store_of(context)
     admitted = admit(task, context, settings)
-    return Life(task, context, settings, admitted, store, load(store) or LaunchState.first())
+    launcher = LocalLauncher(settings.state_dir)
+    return Life(task, context, settings, admitted, store, launcher, load(store) or LaunchState.first())
 
 
 @dataclass
@@ -80,12 +81,9 @@ class Life:
     settings: Settings
     admitted: Admitted
     store: StateStore
+    launcher: Launcher
     state: LaunchState
-    launcher: Launcher = field(init=False)
     _log_read: int = 0
-
-    def __post_init__(self) -> None:
-        self.launcher = LocalLauncher(self.settings.state_dir)
 
     def adopt_or_launch(self) -> None:
         """Take over what an earlier process of this clear number started, or start anew."""

@@ -1,0 +1,156 @@
+"""Launching and adopting, against the launcher in memory: what is taken over, what is ended, and what stops."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_bindings.admission import Admitted
+from airflow_bindings.context import TaskRun
+from airflow_bindings.edges import TaskSpec
+from airflow_bindings.link import LinkedTask
+from airflow_bindings.phases import Life
+from airflow_bindings.settings import Settings
+from airflow_bindings.state import LaunchState
+from framework.config import ExportedConfig, RunFacts
+from framework.errors import Superseded
+from framework.identity import Epoch, JobName, RunKey
+from framework.launch.base import LaunchRequest, Phase
+from framework.launch.memory import MemoryLauncher
+from tests.airflow_bindings.platform import Platform
+
+KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z")
+INCARNATION = "ab" * 16
+BEFORE = LaunchState(INCARNATION).next_launch(KEY, try_number=1, clear_number=0)
+
+
+class Store:
+    """A task state store that keeps one value, or refuses as the server does."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        self.value: Any = None
+        self.refuses = refuses
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.value or default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        if self.refuses:
+            raise LookupError("404: task instance not found")
+        self.value = value
+
+
+def _life(state: LaunchState, *, try_number: int = 2, clear_number: int = 0, refuses: bool = False) -> Life:
+    facts = RunFacts(run_id="r", run_after=datetime(2013, 1, 1, tzinfo=UTC))
+    job = JobName.parse("jobs.flights.delays:Delays")
+    told = ExportedConfig(key=KEY, epoch=Epoch("", 0, 0), job=str(job), run=facts, workspace="/")
+    admitted = Admitted(TaskRun(KEY, facts, try_number, clear_number), LinkedTask(TaskSpec(job), KEY.task, {}), told)
+    task = SimpleNamespace(log=logging.getLogger("test"), killed=False, deferrable=False)
+    settings = Settings(Path("/"), Path("/"), "python", "tiny", poll_s=0.01, pause_s=0.01, lost_budget=1)
+    return Life(task, {}, settings, admitted, Store(refuses=refuses), MemoryLauncher(), state)
+
+
+def _memory(life: Life) -> MemoryLauncher:
+    assert isinstance(life.launcher, MemoryLauncher)
+    return life.launcher
+
+
+def _running(life: Life, state: LaunchState, **changes: Any) -> None:
+    """A launch that is already there when the try begins."""
+    request = LaunchRequest(str(state.name), KEY, state.epoch, state.clear_number, command=(), config=b"{}")
+    _memory(life).start(replace(request, **changes))
+
+
+def test_a_running_launch_of_this_clear_is_adopted(platform: Platform) -> None:
+    life = _life(BEFORE)
+    _running(life, BEFORE)
+
+    life.adopt_or_launch()
+
+    assert list(_memory(life).requests) == [BEFORE.name]
+    assert life.state == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("changes", "clear_number"),
+    [
+        ({"clear_number": 1}, 0),
+        ({}, 1),
+        ({"epoch": replace(BEFORE.epoch, incarnation="cd" * 16)}, 0),
+        ({"epoch": replace(BEFORE.epoch, try_number=0)}, 0),
+    ],
+    ids=["its clear number", "my clear number", "incarnation", "try"],
+)
+def test_what_is_not_mine_to_the_letter_is_ended(
+    platform: Platform, changes: dict[str, Any], clear_number: int
+) -> None:
+    life = _life(BEFORE, clear_number=clear_number)
+    _running(life, BEFORE, **changes)
+
+    life.adopt_or_launch()
+
+    assert life.state.launch == 2
+    assert life.launcher.status(str(BEFORE.name)).phase is Phase.FAILED
+    assert life.launcher.status(str(life.state.name)).phase is Phase.RUNNING
+
+
+def test_a_failed_launch_is_never_adopted(platform: Platform) -> None:
+    life = _life(BEFORE)
+    _running(life, BEFORE)
+    _memory(life).finish(str(BEFORE.name), 1)
+
+    life.adopt_or_launch()
+
+    assert life.state.launch == 2
+
+
+def test_a_crash_between_name_and_start_costs_a_number(platform: Platform) -> None:
+    life = _life(BEFORE)
+
+    life.adopt_or_launch()
+
+    assert list(_memory(life).requests) == [life.state.name]
+    assert (life.state.launch, life.store.get("teamspark")["launch"]) == (2, 2)
+
+
+def test_a_try_that_the_server_refuses_ends_and_starts_nothing(platform: Platform) -> None:
+    life = _life(BEFORE, refuses=True, clear_number=1)
+    _running(life, BEFORE)
+
+    with pytest.raises(LookupError):
+        life.adopt_or_launch()
+
+    assert life.launcher.status(str(BEFORE.name)).phase is Phase.RUNNING
+    assert list(_memory(life).requests) == [BEFORE.name]
+
+
+def test_an_older_try_never_ends_a_newer_one(platform: Platform) -> None:
+    """A worker that was paused right after it wrote its state: meanwhile a newer try has started."""
+    newer = replace(BEFORE, launch=7).next_launch(KEY, try_number=5, clear_number=0)
+    life = _life(BEFORE, clear_number=1)
+    _running(life, newer)
+
+    with pytest.raises(Superseded):
+        life.adopt_or_launch()
+
+    assert life.launcher.status(str(newer.name)).phase is Phase.RUNNING
+    # Witness: the same launch of an older try is ended.
+    again = _life(newer, try_number=6, clear_number=1)
+    _running(again, newer)
+    again.adopt_or_launch()
+    assert again.launcher.status(str(newer.name)).phase is Phase.FAILED
+
+
+def test_configuration_of_the_former_launch_is_cleared(platform: Platform) -> None:
+    life = _life(BEFORE)
+    _running(life, BEFORE)
+    _memory(life).lose(str(BEFORE.name))
+
+    life.adopt_or_launch()
+
+    assert _memory(life).requests[str(BEFORE.name)].config == b""
+    assert _memory(life).requests[str(life.state.name)].config != b""
