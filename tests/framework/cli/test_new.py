@@ -1,5 +1,6 @@
 """Scaffolds are right as written: they import, mean a contract, pass the linters, and their fixtures run."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from framework.cli import templates
 from framework.cli.scaffold import check_name, class_of, new_job
 from framework.errors import ConfigError
 from framework.job import contract_of, load_job
@@ -47,7 +49,7 @@ def test_an_empty_directory_becomes_a_workspace(tmp_path: Path) -> None:
         ("../bakers", []),
         ("bakers", ["--owner", "ann"]),
         ("bakers", ["--owner", "a@b.c]\nreads: ['/*']"]),
-        ("bakers", ["--root", "x}\ngrants: []"]),
+        ("bakers", ["--root", "x}\ngrants: [{to: thieves, read: [a/b]}]\nz: {z: 1"]),
     ],
 )
 def test_a_team_file_holds_what_was_asked_or_is_not_written(
@@ -59,6 +61,14 @@ def test_a_team_file_holds_what_was_asked_or_is_not_written(
 
     assert done.exit_code == 64
     assert sorted(workspace.rglob("*")) == before
+
+
+def test_witness_that_an_unchecked_word_would_rewrite_the_team_file() -> None:
+    naive = templates.TEAM.substitute(
+        team="bakers", owner="a@b.c", root="x}\ngrants: [{to: thieves, read: [a/b]}]\nz: {z: 1"
+    )
+
+    assert yaml.safe_load(naive)["grants"] == [{"to": "thieves", "read": ["a/b"]}]
 
 
 @pytest.fixture
@@ -188,15 +198,23 @@ def test_a_dag_feeds_ports_from_other_tasks(teamspark: Teamspark, workspace: Pat
     assert 'Upstream("sales",dag_id="bakers.daily",team="bakers",output="rejects",wait="PT2H",)' in words
 
 
+def names(source: str) -> set[str]:
+    """Every name that ``source`` would look up."""
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+
+
 def test_an_id_stays_text_in_the_dag_file(teamspark: Teamspark, workspace: Path, team: str) -> None:
     teamspark("new", "job", team, "totals", "--no-source")
-    hostile = 'x"); import os; ("'
+    hostile = 'x"), **__import__("os").environ, **dict("'
 
     teamspark("new", "dag", team, "totals", "--input", f"rows={team}/{team}.daily/{hostile}")
 
     text = dag_of(workspace, team)
-    compile(text, "dag.py", "exec")
-    assert '"x\\"); import os; (\\""' in text
+    assert json.dumps(hostile) in text
+    # The witness: the id between plain quotes would be a statement of its own.
+    naive = text.replace(json.dumps(hostile), f'"{hostile}"')
+    assert "__import__" in names(naive)
+    assert "__import__" not in names(text)
 
 
 @pytest.mark.parametrize("options", [(), ("--no-source",)], ids=["source", "port"])

@@ -4,13 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from framework.cli.asking import Ask, prepare
+from framework.cli.running import compare
 from framework.cli.scope import Scope
+from framework.config import RunResult
+from framework.errors import CheckFailed
 from framework.identity import RunKey
+from framework.report import Account, result_of
 from framework.storage.posix import DirectoryStore
 from tests.framework.cli.conftest import Teamspark
 from tests.framework.cli.datasets import Amount, Dataset, publish
@@ -245,30 +251,74 @@ def test_a_new_job_runs_on_its_fixtures_as_written(teamspark: Teamspark, workspa
     assert list((workspace / ".teamspark/logs").iterdir()) == []
 
 
+@pytest.fixture
+def case(workspace: Path, job: str, team: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A case of the copying job that expects what it is given."""
+    folder = workspace / f"jobs/{team}/fixtures/copy/one"
+    folder.mkdir(parents=True)
+    for name in ("in.rows.csv", "out.default.csv"):
+        (folder / name).write_text("name,amount\na,1\nb,5\n")
+    monkeypatch.syspath_prepend(workspace)
+    return folder
+
+
+def compared(workspace: Path, job: str, case: Path, *, run: Callable[[DirectoryStore, RunKey], RunResult]) -> Any:
+    """What ``run --fixtures`` says of a run that has ended as ``run`` says."""
+    store = DirectoryStore(workspace / ".teamspark/local")
+    prepared = prepare(Ask(job, fixtures=case), workspace)
+    _, found = compare(prepared, lambda: run(store, prepared.request.config.key), store)
+    return found
+
+
+def publishing(*rows: dict[str, Any]) -> Callable[[DirectoryStore, RunKey], RunResult]:
+    def run(store: DirectoryStore, key: RunKey) -> RunResult:
+        return result_of(publish(store, Dataset(key, rows)), Account("published", {}))
+
+    return run
+
+
+def failing(failed: dict[str, int]) -> Callable[[DirectoryStore, RunKey], RunResult]:
+    def run(store: DirectoryStore, key: RunKey) -> RunResult:
+        raise CheckFailed("rows break checks", failed=failed)
+
+    return run
+
+
+def test_published_rows_are_compared_with_the_case(workspace: Path, job: str, case: Path) -> None:
+    same = compared(workspace, job, case, run=publishing({"name": "b", "amount": 5.0}, {"name": "a", "amount": 1.0}))
+    other = compared(workspace, job, case, run=publishing({"name": "a", "amount": 2.0}, {"name": "b", "amount": 5.0}))
+
+    assert same.differences == {}
+    assert "amount: expected 1.0, got 2.0" in other.differences["default"]
+
+
+def test_checks_must_fail_as_the_case_says(workspace: Path, job: str, case: Path) -> None:
+    with pytest.raises(CheckFailed):
+        compared(workspace, job, case, run=failing({"default.amount.ge": 1}))
+    (case / "case.yaml").write_text("fails: {default.amount.ge: 1}\n")
+
+    told = compared(workspace, job, case, run=failing({"default.amount.ge": 1}))
+    more = compared(workspace, job, case, run=failing({"default.amount.ge": 2}))
+    none = compared(workspace, job, case, run=publishing({"name": "a", "amount": 1.0}))
+
+    assert (told.differences, told.failed_as_told) == ({}, {"default.amount.ge": 1})
+    assert "'default.amount.ge': 2" in more.differences["checks"]
+    assert "failed: none" in none.differences["checks"]
+
+
 @pytest.mark.spark
-def test_a_case_that_differs_ends_with_1_and_shows_both(teamspark: Teamspark, workspace: Path, team: str) -> None:
-    teamspark("new", "job", team, "totals")
-    case = workspace / f"jobs/{team}/fixtures/totals/two_days"
-    (case / "out.default.csv").write_text("day,name,rows,total\n2026-01-01,apples,2,4\n2026-01-01,pears,2,0\n")
+def test_a_published_run_of_this_machine_feeds_the_next(workspace: Path, job: str, team: str) -> None:
+    first = RunKey(team, "_local", "copy.Copy", "20130101T000000Z")
+    rows = [{"name": "a", "amount": 1.0}, {"name": "b", "amount": 5.0}]
+    publish(DirectoryStore(workspace / ".teamspark/local"), Dataset(first, rows))
 
-    done = process(workspace, "run", f"jobs.{team}.totals:Totals", "--fixtures", case)
+    done = process(
+        workspace, "run", f"jobs.{team}.copy:Dated", "--date", "2013-01-01", "--input", f"rows={first.task}", "--json"
+    )
 
-    assert done.returncode == 1
-    assert "total: expected 4.0, got 3.5" in done.stderr
-    assert "published" in done.stdout
-
-
-@pytest.mark.spark
-def test_a_published_run_of_this_machine_feeds_the_next(workspace: Path, job: str, rows: Path, team: str) -> None:
-    first = process(workspace, "run", job, "--date", "2013-01-01", "--input", f"rows={rows}")
-
-    again = f"rows={team}/_local/copy.Copy"
-    second = process(workspace, "run", f"jobs.{team}.copy:Dated", "--date", "2013-01-01", "--input", again, "--json")
-
-    assert first.returncode == 0, first.stderr
-    assert f"/{team}/_local/copy.!43opy/20130101T000000Z" in first.stdout
-    assert second.returncode == 0, second.stderr
-    assert json.loads(second.stdout)["result"]["rows_read"] == 2
+    told = json.loads(done.stdout)["result"]
+    assert done.returncode == 0, done.stderr
+    assert (told["rows_read"], told["path"]) == (2, f"/{team}/_local/copy.!44ated/20130101T000000Z")
     assert not (workspace / "store").exists()
 
 
