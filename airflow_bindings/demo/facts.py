@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from airflow_bindings.demo.drive import Arrival
 from framework.identity import RunKey
+from framework.report import Account, result_of
 from framework.storage.paths import run_path, segment_of_date
 from framework.storage.publish import RunLog
 from framework.world import World
@@ -38,12 +39,12 @@ def _of(world: World, arrival: Arrival) -> Iterator[TaskFacts]:
         key = RunKey(leg.team, leg.dag_id, instance["task_id"], segment_of_date(leg.date), None if index < 0 else index)
         published = RunLog(world.store(leg.team), key).newest()
         if published is not None:
-            manifest = published.manifest
+            result = result_of(published, Account("published", {}))
             yield TaskFacts(
                 key,
                 published.number,
-                sum(read.rows for port in manifest.inputs for read in port.reads),
-                sum(output.rows for output in manifest.outputs),
-                sum(output.bytes for output in manifest.outputs),
+                result.rows_read,
+                sum(output.rows for output in result.outputs.values()),
+                sum(output.bytes for output in result.outputs.values()),
                 float(instance["duration"] or 0),
             )

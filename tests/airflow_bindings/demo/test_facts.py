@@ -33,7 +33,10 @@ def publish(store: MemoryStore, rows: int) -> None:
         job="jobs.flights.delays:Delays",
         contract="c",
         outputs=outputs,
-        inputs=(InputEntry(port="flights", kind="run", reads=(read,)),),
+        inputs=(
+            InputEntry(port="flights", kind="run", reads=(read,)),
+            InputEntry(port="raw", kind="source", rows=58),
+        ),
     )
     log.publish(attempt, manifest)
 
@@ -53,5 +56,5 @@ def test_a_row_tells_the_newest_attempt_of_a_task() -> None:
 
     (row,) = task_facts(world, [arrival("delays", "publishes_nothing")])
 
-    assert (row.attempt, row.rows_read, row.rows_written, row.bytes_written, row.seconds) == (2, 842, 34, 200, 7.5)
+    assert (row.attempt, row.rows_read, row.rows_written, row.bytes_written, row.seconds) == (2, 900, 34, 200, 7.5)
     assert row.path == "/flights/flights.daily/delays/20130101T000000Z"
