@@ -109,7 +109,10 @@ def load_sources(team: str) -> Mapping[str, SourceSpec]:
 
 
 def _sources_file(team: str) -> Path | None:
-    spec = importlib.util.find_spec(f"jobs.{team}")
+    try:
+        spec = importlib.util.find_spec(f"jobs.{team}")
+    except ModuleNotFoundError:  # no package of jobs at all
+        return None
     folders = spec.submodule_search_locations if spec else None
     found = (Path(folder) / "sources.yaml" for folder in folders or ())
     return next((path for path in found if path.is_file()), None)

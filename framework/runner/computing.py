@@ -1,0 +1,122 @@
+"""The phases of a run that need a session: read, transform, claim, write, verify, publish."""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import JobFailed, TeamsparkError, clip
+from framework.identity import JobName
+from framework.job import Job, split_outputs
+from framework.job.digest import code_digest
+from framework.manifest import InputEntry, Manifest, OutputEntry
+from framework.plan import Plan
+from framework.runner.reading import Reads, read_inputs
+from framework.runner.stopwatch import Stopwatch
+from framework.runner.writing import Writer, checked
+from framework.storage.base import Store
+from framework.storage.publish import Attempt, Published, RunLog
+from framework.world import World
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Computation:
+    """One plan, carried out once."""
+
+    plan: Plan
+    job: Job
+    world: World
+    who: str
+    watch: Stopwatch
+
+    def run(self, spark: "SparkSession") -> tuple[Published, tuple[str, ...]]:
+        with self.watch.phase("read"), foreign(self.plan.contract.job, "reading the inputs"):
+            reads = read_inputs(spark, self.plan, self.world)
+        with self.watch.phase("transform"):
+            frames = self._transform(spark, reads)
+        with self.watch.phase("claim"):
+            attempt = self._claim()
+        try:
+            return self._publish(spark, attempt, frames, reads)
+        finally:
+            spark.catalog.clearCache()  # what transform persisted
+
+    def _transform(self, spark: "SparkSession", reads: Reads) -> dict[str, "DataFrame"]:
+        contract = self.plan.contract
+        injected: Mapping[str, Any] = {"run": self.plan.run, "spark": spark}
+        arguments = {**reads.frames, **{name: injected[kind] for name, kind in contract.injected}}
+        with foreign(contract.job, "transform"), reads.guarded():
+            returned = self.job.transform(**arguments)
+        return checked(split_outputs(contract, returned), contract)
+
+    def _claim(self) -> Attempt:
+        config = self.plan.config
+        log = RunLog(self._store, config.key)
+        return log.claim(config.epoch, clear_number=config.clear_number, who=self.who, seen=self.plan.seen)
+
+    def _publish(
+        self, spark: "SparkSession", attempt: Attempt, frames: dict[str, "DataFrame"], reads: Reads
+    ) -> tuple[Published, tuple[str, ...]]:
+        writer = Writer(self.plan.contract, self._store, attempt)
+        with self.watch.phase("write"), foreign(self.plan.contract.job, "transform"), reads.guarded():
+            written = writer.write(frames)
+        with self.watch.phase("verify"), foreign(self.plan.contract.job, "measuring the outputs"):
+            outputs, warnings = writer.verify(spark, written)
+            inputs, remarks = reads.verified()
+        with self.watch.phase("publish"):
+            manifest = _manifest(self.plan, attempt, outputs, inputs)
+            return RunLog(self._store, attempt.key).publish(attempt, manifest), warnings + remarks
+
+    @property
+    def _store(self) -> Store:
+        return self.world.output_store(self.plan.config.key.team)
+
+
+@contextmanager
+def foreign(job: str, part: str) -> Iterator[None]:
+    """The border of code that is not ours, the author's and Spark's: what it raises becomes a JobFailed with its line."""
+    try:
+        yield
+    except TeamsparkError:
+        raise
+    except Exception as error:  # anything at all: it is not our code
+        raise JobFailed(
+            f"{part} raised {type(error).__name__}",
+            where=_line_of(error, job) or job,
+            got=clip(str(error).strip().partition("\nJVM stacktrace")[0] or repr(error), 600),
+            next_step="try it on fixtures: teamspark run JOB --fixtures DIR",
+        ) from error
+
+
+def _line_of(error: Exception, job: str) -> str | None:
+    """The innermost line of the team's own code that the error passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    folder = f"jobs/{JobName.parse(job).team}/" if job.startswith("jobs.") else ""
+    own = [f for f in frames if folder and folder in f.filename.replace("\\", "/")]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else None
+
+
+def _manifest(
+    plan: Plan, attempt: Attempt, outputs: tuple[OutputEntry, ...], inputs: tuple[InputEntry, ...]
+) -> Manifest:
+    config = plan.config
+    return Manifest(
+        key=attempt.key,
+        attempt=attempt.number,
+        token=attempt.token,
+        epoch=config.epoch,
+        clear_number=config.clear_number,
+        job=config.job,
+        contract=plan.contract.hash,
+        code_digest=code_digest(config.job) if config.job.startswith("jobs.") else None,
+        parameters=dict(config.parameters),
+        outputs=outputs,
+        inputs=inputs,
+        map_count=config.map_count,
+        producer={"teamspark": version("teamspark"), "pyspark": version("pyspark")},
+    )
