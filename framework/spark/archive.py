@@ -128,7 +128,9 @@ def _build(directory: Path, wanted: Fingerprint, class_path: str) -> Path:
     try:
         _train(work, class_path)
         made = work / "archive.jsa"
-        return made.replace(directory / f"{wanted.stem}-{made.stat().st_size}.jsa")
+        # Another builder was quicker: one archive is enough.
+        found = find_archive(directory, wanted)
+        return found or made.replace(directory / f"{wanted.stem}-{made.stat().st_size}.jsa")
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -68,7 +68,7 @@ def measure(frame: DataFrame, checks: Sequence[Check], spec: SchemaSpec) -> tupl
 
     One pass tells whether any row breaks any; the counts are a second one that clean data never needs.
     """
-    counts = {check.name: 0 for check in checks}
+    counts = dict.fromkeys((check.name for check in checks), 0)
     by_row = [check for check in checks if check.kind != "key"]
     (seen,) = frame.agg(F.count(F.lit(1)), F.count_if(F.expr(any_broken(by_row, spec)))).collect()
     if seen[1]:

@@ -45,6 +45,8 @@ _LOG: Final = logging.getLogger("framework.spark")
 # pyspark writes each error with a query context to stderr, as one line of JSON with Java's whole stack, before it
 # raises the same error. Who catches it decides what is shown.
 _CHATTER: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+# pyspark notes these in os.environ for itself while a context is open.
+_PYSPARKS_OWN: Final = ("SPARK_AUTH_SOCKET_TIMEOUT", "SPARK_BUFFER_SIZE")
 SHORT_JOB: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _POLL_S: Final = 0.2
 _EXIT_TIMEOUT_S: Final = 15
@@ -168,6 +170,7 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
         undo.callback(_end, gateway, launch.exit_timeout_s)
         _check_archive(launch, gateway)
         undo.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)) if _in_main_thread() else None
+        undo.callback(_apply, {name: os.environ.get(name) for name in _PYSPARKS_OWN})
         session = _session(launch, gateway)
         undo.callback(session.stop)
         for name in _CHATTER:

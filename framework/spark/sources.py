@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from pyspark.sql import DataFrame, SparkSession
 
 from framework.errors import ConfigError
+from framework.schema.conditions import name
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.columns import verify_rules
 from framework.spark.files import check_files, reading
@@ -56,8 +57,18 @@ def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, po
     with reading(source.files, where=where):
         frame, more = READERS[source.format](spark, source, spec, where)
         verify_rules(frame, spec, where=where)
-        parse = Check(PARSE, None, "sql", f"{CORRUPT} IS NULL", source.on_bad)
+        parse = Check(PARSE, None, "sql", _parsed(spec), source.on_bad)
         return _measured(frame, replace(spec, rules=(parse, *more, *spec.rules)), port=port, where=where)
+
+
+def _parsed(spec: SchemaSpec) -> str:
+    """The condition that a row could be parsed: all of it.
+
+    Spark converts only the columns that a query needs, and calls a row parsed when those were. The sum, which is never
+    negative, needs them all; the optimizer does not see that it decides nothing.
+    """
+    nulls = " + ".join(f"if({name(column)} IS NULL, 1, 0)" for column in spec.names)
+    return f"{CORRUPT} IS NULL AND {nulls} >= 0"
 
 
 def _require_own_options(source: SourceRead, where: str) -> None:
@@ -72,12 +83,17 @@ def _require_own_options(source: SourceRead, where: str) -> None:
 
 
 def _measured(frame: DataFrame, spec: SchemaSpec, *, port: str, where: str) -> SourceRows:
+    """Clean files take one pass. Else rows that go, or cannot be parsed, come first: what they break besides is no news."""
     rows, counts = measure(frame, spec.checks, spec)
-    drops = [check for check in spec.checks if check.policy == "drop"]
+    first = [check for check in spec.checks if check.policy == "drop" or (check.name, check.policy) == (PARSE, "fail")]
+    kept = without_broken(frame, [check for check in first if counts[check.name]], spec)
+    if kept is not frame:
+        _, others = measure(kept, [check for check in spec.checks if check not in first], spec)
+        counts |= others
     report = CheckReport(
         (rows,),
         {f"{port}.{check}": count for check, count in counts.items()},
-        dropped={f"{port}.{check.name}": counts[check.name] for check in drops},
+        dropped={f"{port}.{check.name}": counts[check.name] for check in first if check.policy == "drop"},
     )
-    report = judge(report, frame, spec, prefix=port, where=where)
-    return SourceRows(without_broken(frame, drops, spec).select(*spec.names), report)
+    report = judge(report, kept, spec, prefix=port, where=where)
+    return SourceRows(kept.select(*spec.names), report)
