@@ -6,6 +6,7 @@ sweep knows neither: it hands out places and compares what readers saw with faul
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,40 +90,54 @@ class Report:
 def sweep(subject: str, victims: Victims, kills: Iterable[Kill], folder: Path) -> Report:
     """For each of ``kills``, in a place of its own: version 1, a victim that writes version 2, a retry of it.
 
+    A place must survive being copied as a folder: version 1 is written once.
     ``subject`` is ``module:Class``. Wrong is: a reader that sees anything but version 1 or 2 whole, or 1 after 2, or
     nothing after 1; a retry that fails; a content after the retry that is not the fault-free version 2.
     """
     report, started = Report(), time.monotonic()
     made: Subject = load(subject)
     with Reader(subject) as reader:
-        versions = _fault_free(made, victims, folder / "fault-free")
+        base = _Base.make(made, victims, folder)
         for number, kill in enumerate(kills):
-            place = folder / f"{number:04d}"
-            report.points.append(_point(made, victims, kill, place, reader, versions))
+            place = base.copy_to(folder / f"{number:04d}")
+            point = _point(made, victims, kill, place, reader, base.versions)
+            report.points.append(point)
+            if not point.problems:
+                shutil.rmtree(place)  # what went wrong stays to be looked at
     report.seconds = time.monotonic() - started
     return report
 
 
-def _fault_free(subject: Subject, victims: Victims, place: Path) -> tuple[str, str]:
-    versions = []
-    for generation in (1, 2):
-        ended, words = victims.run(place, generation, 1, NEVER)
-        assert ended == "finished", words
-        seen = subject.look(place)
-        assert seen is not None
-        versions.append(seen)
-    first, second = versions
-    assert first != second, "two versions must differ, else nothing can be told"
-    return first, second
+@dataclass(frozen=True)
+class _Base:
+    """A place with version 1 in it, made once and copied for each point, and what fault-free readers see of both."""
+
+    first: Path
+    versions: tuple[str, str]
+
+    @classmethod
+    def make(cls, subject: Subject, victims: Victims, folder: Path) -> Self:
+        first, second = folder / "version-1", folder / "version-2"
+        versions = []
+        for generation, place in ((1, first), (2, second)):
+            if generation == 2:
+                shutil.copytree(first, second)
+            ended, words = victims.run(place, generation, 1, NEVER)
+            assert ended == "finished", words
+            seen = subject.look(place)
+            assert seen is not None
+            versions.append(seen)
+        assert versions[0] != versions[1], "two versions must differ, else nothing can be told"
+        return cls(first, (versions[0], versions[1]))
+
+    def copy_to(self, place: Path) -> Path:
+        return Path(shutil.copytree(self.first, place))
 
 
 def _point(
     subject: Subject, victims: Victims, kill: Kill, place: Path, reader: "Reader", versions: tuple[str, str]
 ) -> Point:
     problems = []
-    ended, words = victims.run(place, 1, 1, NEVER)
-    if ended != "finished":
-        problems.append(f"version 1 {ended}: {words}")
     reader.watch(place, versions)
     outcome, words = victims.run(place, 2, 1, kill)
     if outcome == "failed":

@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.kill.harness import Torn, load
 
+PAUSE_S = 0.002
+
 
 def main() -> None:
     subject = load(sys.argv[1])
@@ -20,7 +22,8 @@ def main() -> None:
 def watch(subject: Any, place: Path, versions: list[str]) -> dict[str, Any]:
     looks, last, problems = 0, -1, set()
     while True:
-        told = bool(select.select([sys.stdin], [], [], 0)[0])
+        # A breath between looks: the victim shares the machine, and must get on.
+        told = bool(select.select([sys.stdin], [], [], PAUSE_S)[0])
         looks += 1
         try:
             seen = subject.look(place)

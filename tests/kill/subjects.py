@@ -115,7 +115,10 @@ class _Naive:
     def look(self, place: Path) -> str | None:
         if not (place / "out").exists():
             return None
-        paths = {name: sorted((place / "out" / name).glob("part-*.parquet")) for name in OUTPUTS}
+        try:
+            paths = {name: sorted((place / "out" / name).glob("part-*.parquet")) for name in OUTPUTS}
+        except FileNotFoundError as error:
+            raise Torn("a folder vanished while it was listed") from error
         if not all(paths.values()):
             raise Torn("an output without files")
         return digest(paths)

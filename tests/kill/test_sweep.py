@@ -16,6 +16,7 @@ def spread(steps: int, points: int) -> list[Kill]:
     return [Kill(step=1 + number * steps // points) for number in range(points)]
 
 
+@pytest.mark.timeout(900)  # half a minute on two quiet cores
 def test_two_hundred_kills_leave_complete_versions_only(tmp_path: Path) -> None:
     with Forked(PROTOCOL) as victims:
         steps = victims.steps(tmp_path / "counted")
