@@ -91,8 +91,8 @@ class JobName:
     class_name: str
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Raises: ConfigError, naming the grammar."""
+    def parse(cls, text: object) -> Self:
+        """Raises: ConfigError, naming the grammar, for anything else, text or not."""
         match = _JOB.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise ConfigError(

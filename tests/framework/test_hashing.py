@@ -1,6 +1,8 @@
 import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +25,7 @@ def one(value: object, kind: SparkType) -> ContentHash:
     return hash_rows([(value,)], spec(kind))
 
 
-def test_order_and_files_do_not_matter_but_rows_do(tmp_path):
+def test_order_and_files_do_not_matter_but_rows_do(tmp_path: Path) -> None:
     table = pa.table({"c0": list(range(100)), "c1": [str(i) for i in range(100)]})
     pq.write_table(table, tmp_path / "whole.parquet", row_group_size=7)
     pq.write_table(table.slice(60), tmp_path / "a.parquet")
@@ -38,7 +40,7 @@ def test_order_and_files_do_not_matter_but_rows_do(tmp_path):
     assert whole.rows == 100
 
 
-def test_columns_of_the_schema_alone_count_in_declared_order(tmp_path):
+def test_columns_of_the_schema_alone_count_in_declared_order(tmp_path: Path) -> None:
     pq.write_table(pa.table({"other": [9], "c1": ["x"], "c0": [1]}), tmp_path / "t.parquet")
 
     assert hash_files([tmp_path / "t.parquet"], spec("long", "string")) == hash_rows([(1, "x")], spec("long", "string"))
@@ -55,7 +57,7 @@ def test_columns_of_the_schema_alone_count_in_declared_order(tmp_path):
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, MAP),
     ],
 )
-def test_equal_values_hash_equal(one_value, other, kind):
+def test_equal_values_hash_equal(one_value: Any, other: Any, kind: Any) -> None:
     assert one(one_value, kind) == one(other, kind)
 
 
@@ -76,24 +78,24 @@ def test_equal_values_hash_equal(one_value, other, kind):
         (Decimal(2) ** 70, -(Decimal(2) ** 70), "decimal(38,0)"),
     ],
 )
-def test_different_values_hash_differently(one_value, other, kind):
+def test_different_values_hash_differently(one_value: Any, other: Any, kind: Any) -> None:
     assert one(one_value, kind) != one(other, kind)
 
 
-def test_a_value_moved_to_the_next_column_is_seen():
+def test_a_value_moved_to_the_next_column_is_seen() -> None:
     columns = spec("string", "string")
 
     assert hash_rows([("a", None)], columns) != hash_rows([(None, "a")], columns)
     assert hash_rows([("a", "")], columns) != hash_rows([("", "a")], columns)
 
 
-def test_no_rows_is_a_hash_too(tmp_path):
+def test_no_rows_is_a_hash_too(tmp_path: Path) -> None:
     pq.write_table(pa.table({"c0": pa.array([], pa.int64())}), tmp_path / "t.parquet")
 
     assert str(hash_files([tmp_path / "t.parquet"], spec("long"))) == "v1:0:0"
 
 
-def test_text_form_is_read_back():
+def test_text_form_is_read_back() -> None:
     some = hash_rows([(1,), (2,), (3,)], spec("long"))
 
     assert ContentHash.parse(str(some)) == some

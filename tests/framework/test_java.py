@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,12 @@ def fake_java(home: Path, version: str | None, *, code: int = 0) -> Path:
     ("text", "major"),
     [("17.0.15", 17), ("21", 21), ("21.0.1+12-LTS", 21), ("1.8.0_392", 8), ("11.0.22", 11), ("22-ea", 22), ("x", None)],
 )
-def test_major_version_reads_old_and_new_schemes(text, major):
+def test_major_version_reads_old_and_new_schemes(text: Any, major: Any) -> None:
     assert major_version(text) == major
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21.0.3"])
-def test_java_home_comes_before_path(tmp_path, version):
+def test_java_home_comes_before_path(tmp_path: Path, version: Any) -> None:
     home = fake_java(tmp_path / "home", version)
     other = fake_java(tmp_path / "other", "17.0.1")
 
@@ -35,7 +36,7 @@ def test_java_home_comes_before_path(tmp_path, version):
     assert (java.home, java.version, java.source) == (home, version, "JAVA_HOME")
 
 
-def test_path_is_used_when_java_home_is_too_old(tmp_path):
+def test_path_is_used_when_java_home_is_too_old(tmp_path: Path) -> None:
     old = fake_java(tmp_path / "old", "1.8.0_392")
     good = fake_java(tmp_path / "good", "17.0.1")
 
@@ -44,7 +45,7 @@ def test_path_is_used_when_java_home_is_too_old(tmp_path):
     assert (java.home, java.major, java.source) == (good, 17, "PATH")
 
 
-def test_links_are_followed_to_the_folder_that_holds_java(tmp_path):
+def test_links_are_followed_to_the_folder_that_holds_java(tmp_path: Path) -> None:
     home = fake_java(tmp_path / "real", "21.0.1")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "java").symlink_to(home / "bin" / "java")
@@ -56,7 +57,7 @@ def test_links_are_followed_to_the_folder_that_holds_java(tmp_path):
     ("version", "code", "said"),
     [("11.0.2", 0, "is Java 11.0.2"), ("25.0.1", 0, "is Java 25.0.1"), (None, 1, "says nothing of a version")],
 )
-def test_unfit_java_is_refused_with_one_command(tmp_path, version, code, said):
+def test_unfit_java_is_refused_with_one_command(tmp_path: Path, version: Any, code: Any, said: Any) -> None:
     home = fake_java(tmp_path / "home", version, code=code)
 
     with pytest.raises(SetupError) as stop:
@@ -69,17 +70,17 @@ def test_unfit_java_is_refused_with_one_command(tmp_path, version, code, said):
 
 
 @pytest.mark.parametrize("environ", [{}, {"JAVA_HOME": ""}, {"PATH": "/nonexistent"}])
-def test_no_java_at_all_is_a_setup_error(environ):
+def test_no_java_at_all_is_a_setup_error(environ: Any) -> None:
     with pytest.raises(SetupError, match="no java on PATH"):
         find_java({"PATH": "/nonexistent", **environ})
 
 
-def test_java_home_without_a_java_is_told(tmp_path):
+def test_java_home_without_a_java_is_told(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="does not run"):
         find_java({"JAVA_HOME": str(tmp_path), "PATH": "/nonexistent"})
 
 
-def test_the_command_fits_the_machine(tmp_path):
+def test_the_command_fits_the_machine(tmp_path: Path) -> None:
     tool = tmp_path / "apt-get"
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
@@ -91,7 +92,7 @@ def test_the_command_fits_the_machine(tmp_path):
     assert "JAVA_HOME" in install_command({"PATH": "/nonexistent"})
 
 
-def test_the_java_of_this_machine_is_found():
+def test_the_java_of_this_machine_is_found() -> None:
     java = find_java()
 
     assert java.executable.exists()

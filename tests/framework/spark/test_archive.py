@@ -1,12 +1,15 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from framework.java import Java, find_java
 from framework.spark.archive import (
     Fingerprint,
+    archive_home,
     archive_options,
     ensure_archive,
     find_archive,
@@ -29,7 +32,7 @@ def spark_folder(folder: Path) -> Path:
     return folder
 
 
-def test_the_fingerprint_is_the_same_as_long_as_nothing_changes(tmp_path):
+def test_the_fingerprint_is_the_same_as_long_as_nothing_changes(tmp_path: Path) -> None:
     home = spark_folder(tmp_path / "spark")
 
     assert fingerprint(JAVA, home) == fingerprint(JAVA, home, class_path="", heap="2g")
@@ -45,7 +48,7 @@ def test_the_fingerprint_is_the_same_as_long_as_nothing_changes(tmp_path):
         lambda home: [(home / "conf").mkdir(), (home / "conf" / "log4j2.properties").write_text("x")],
     ],
 )
-def test_a_change_of_spark_changes_the_key_and_keeps_the_slot(tmp_path, change):
+def test_a_change_of_spark_changes_the_key_and_keeps_the_slot(tmp_path: Path, change: Any) -> None:
     home = spark_folder(tmp_path / "spark")
     before = fingerprint(JAVA, home)
 
@@ -56,7 +59,7 @@ def test_a_change_of_spark_changes_the_key_and_keeps_the_slot(tmp_path, change):
     assert after.slot == before.slot
 
 
-def test_another_java_build_changes_the_key(tmp_path):
+def test_another_java_build_changes_the_key(tmp_path: Path) -> None:
     home = spark_folder(tmp_path / "spark")
     newer = Java(JAVA.home, "17.0.16", "openjdk 17.0.16", "PATH")
 
@@ -65,20 +68,20 @@ def test_another_java_build_changes_the_key(tmp_path):
 
 
 @pytest.mark.parametrize("more", [{"class_path": "/x/first.jar"}, {"heap": "32g"}, {"heap": "40000"}])
-def test_what_the_caller_asks_for_is_another_slot(tmp_path, more):
+def test_what_the_caller_asks_for_is_another_slot(tmp_path: Path, more: Any) -> None:
     home = spark_folder(tmp_path / "spark")
 
     assert fingerprint(JAVA, home, **more).slot != fingerprint(JAVA, home).slot
 
 
 @pytest.mark.parametrize("heap", ["1g", "31g", "2048m", "1024", "nonsense"])
-def test_heaps_that_lay_out_objects_alike_share_an_archive(tmp_path, heap):
+def test_heaps_that_lay_out_objects_alike_share_an_archive(tmp_path: Path, heap: Any) -> None:
     home = spark_folder(tmp_path / "spark")
 
     assert fingerprint(JAVA, home, heap=heap) == fingerprint(JAVA, home)
 
 
-def test_an_archive_that_was_cut_short_is_not_found(tmp_path):
+def test_an_archive_that_was_cut_short_is_not_found(tmp_path: Path) -> None:
     whole = tmp_path / "slot-key-10.jsa"
     whole.write_bytes(b"0123456789")
     assert find_archive(tmp_path, WANTED) == whole
@@ -91,12 +94,12 @@ def test_an_archive_that_was_cut_short_is_not_found(tmp_path):
     ("path", "word"),
     [("/a/b.jsa", "/a/b.jsa"), ("/a b/c.jsa", '"/a b/c.jsa"'), ('/a"b\\c', '"/a\\"b\\\\c"')],
 )
-def test_paths_are_one_word_for_the_launcher(path, word):
+def test_paths_are_one_word_for_the_launcher(path: Any, word: Any) -> None:
     assert quoted(Path(path)) == word
     assert archive_options(Path(path))[0] == f"-XX:SharedArchiveFile={word}"
 
 
-def test_an_ignored_archive_is_said_once_and_built_once_more(tmp_path):
+def test_an_ignored_archive_is_said_once_and_built_once_more(tmp_path: Path) -> None:
     told: list[str] = []
     archive = tmp_path / "slot-key-1.jsa"
     archive.write_bytes(b"x")
@@ -114,7 +117,7 @@ def test_an_ignored_archive_is_said_once_and_built_once_more(tmp_path):
     assert len(told) == 2
 
 
-def test_a_build_that_fails_twice_is_not_tried_again(tmp_path):
+def test_a_build_that_fails_twice_is_not_tried_again(tmp_path: Path) -> None:
     told: list[str] = []
     for _ in range(3):
         assert ensure_archive(tmp_path, WANTED, class_path="/no\0such", notice=told.append) is None
@@ -123,7 +126,7 @@ def test_a_build_that_fails_twice_is_not_tried_again(tmp_path):
     assert sum("no class-data archive" in line for line in told) == 2
 
 
-def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(tmp_path):
+def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(tmp_path: Path) -> None:
     told: list[str] = []
     (tmp_path / "file").write_text("in the way")
 
@@ -131,26 +134,26 @@ def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(tmp_path):
     assert "Spark starts slower" in told[-1]
 
 
-def test_nothing_is_mapped_by_a_process_that_is_not_there(tmp_path):
+def test_nothing_is_mapped_by_a_process_that_is_not_there(tmp_path: Path) -> None:
     assert is_mapped(2**22 + 1, tmp_path / "x.jsa") is None
     assert is_mapped(os.getpid(), tmp_path / "x.jsa") is False
 
 
 @pytest.mark.spark
-def test_the_tests_own_session_uses_an_archive_of_this_environment(spark, pytestconfig):
-    folder = pytestconfig.rootpath / ".teamspark" / "archive"
+def test_the_tests_own_session_uses_an_archive_of_this_environment(spark: SparkSession) -> None:
     wanted = fingerprint(find_java(), spark_home())
 
-    archive = find_archive(folder, wanted)
+    archive = find_archive(archive_home(), wanted)
 
     assert archive is not None
-    process = spark.sparkContext._gateway.proc
+    gateway: Any = spark.sparkContext._gateway
+    process = gateway.proc
     assert process is None or is_mapped(process.pid, archive)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_two_builders_at_once_leave_one_working_archive_and_sweep_the_old(tmp_path):
+def test_two_builders_at_once_leave_one_working_archive_and_sweep_the_old(tmp_path: Path) -> None:
     import threading
 
     wanted = fingerprint(find_java(), spark_home())

@@ -1,8 +1,9 @@
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge
 from pydantic import Field
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from framework.errors import DefinitionError, SchemaMismatch
@@ -26,11 +27,11 @@ SPEC = schema_spec(Daily)
 RIGHT = "'AA' carrier, 1L flights, 1.5D mean_delay, array('x') tags"
 
 
-def frame(spark, columns: str):
+def frame(spark: SparkSession, columns: str) -> Any:
     return spark.range(1).selectExpr(*[]) if not columns else spark.sql(f"select {columns}")
 
 
-def test_right_columns_pass_in_any_order_and_come_out_as_declared(spark):
+def test_right_columns_pass_in_any_order_and_come_out_as_declared(spark: SparkSession) -> None:
     result = verify_columns(
         frame(spark, "array('x') tags, 1.5D mean_delay, 1L flights, 'AA' carrier"), SPEC, where=WHERE
     )
@@ -39,7 +40,7 @@ def test_right_columns_pass_in_any_order_and_come_out_as_declared(spark):
     assert result.schema["carrier"].metadata == {"comment": "IATA code"}
 
 
-def test_nullability_is_never_compared(spark):
+def test_nullability_is_never_compared(spark: SparkSession) -> None:
     nullable = frame(
         spark, "if(rand() < 2, 'AA', null) carrier, 1L flights, null :: double mean_delay, array(null :: string) tags"
     )
@@ -47,7 +48,7 @@ def test_nullability_is_never_compared(spark):
     assert verify_columns(nullable, SPEC, where=WHERE).columns == list(SPEC.names)
 
 
-def test_every_mistake_is_told_at_once_with_the_line_that_mends_it(spark):
+def test_every_mistake_is_told_at_once_with_the_line_that_mends_it(spark: SparkSession) -> None:
     wrong = frame(spark, "'AA' Carier, 1 flights, '1.5' mean_delay, 2 extra, array(1) tags")
 
     with pytest.raises(SchemaMismatch) as stop:
@@ -65,14 +66,14 @@ def test_every_mistake_is_told_at_once_with_the_line_that_mends_it(spark):
     assert str(stop.value).splitlines()[-1].endswith(".select(*Daily.c)")
 
 
-def test_two_columns_of_one_name_are_told(spark):
+def test_two_columns_of_one_name_are_told(spark: SparkSession) -> None:
     twice = frame(spark, RIGHT).select("*", F.lit("BB").alias("carrier"))
 
     with pytest.raises(SchemaMismatch, match="there are 2 columns of this name"):
         verify_columns(twice, SPEC, where=WHERE)
 
 
-def test_a_column_of_nothing_but_null_says_how_to_type_it(spark):
+def test_a_column_of_nothing_but_null_says_how_to_type_it(spark: SparkSession) -> None:
     with pytest.raises(SchemaMismatch, match=r'mean_delay: got void, expected double; .withColumn\("mean_delay"'):
         verify_columns(frame(spark, "'AA' carrier, 1L flights, null mean_delay, array('x') tags"), SPEC, where=WHERE)
 
@@ -86,7 +87,7 @@ def test_a_column_of_nothing_but_null_says_how_to_type_it(spark):
         ("flights >", "Syntax error|PARSE_SYNTAX_ERROR"),
     ],
 )
-def test_a_rule_that_cannot_be_checked_stops_before_the_write(spark, sql, said):
+def test_a_rule_that_cannot_be_checked_stops_before_the_write(spark: SparkSession, sql: Any, said: Any) -> None:
     class Ruled(Schema, rules={"odd": Warn(sql), "fine": "flights >= 0"}):
         flights: int
 
@@ -96,14 +97,14 @@ def test_a_rule_that_cannot_be_checked_stops_before_the_write(spark, sql, said):
     assert [line.partition(":")[0] for line in stop.value.details] == ["odd"]
 
 
-def test_rules_may_end_in_a_comment(spark):
+def test_rules_may_end_in_a_comment(spark: SparkSession) -> None:
     class Ruled(Schema, rules={"fine": "flights >= 0 -- always"}):
         flights: int
 
     assert verify_columns(frame(spark, "1L flights"), schema_spec(Ruled), where=WHERE).count() == 1
 
 
-def test_types_are_nullable_at_every_depth_so_that_nulls_can_be_counted():
+def test_types_are_nullable_at_every_depth_so_that_nulls_can_be_counted() -> None:
     class Inner(Schema):
         x: Int32
 
@@ -111,7 +112,7 @@ def test_types_are_nullable_at_every_depth_so_that_nulls_can_be_counted():
         items: list[Inner]
         by_name: dict[str, int]
 
-    kinds = struct_type(schema_spec(Outer))
+    kinds: Any = struct_type(schema_spec(Outer))
 
     assert all(field.nullable for field in kinds.fields)
     assert kinds["items"].dataType.containsNull

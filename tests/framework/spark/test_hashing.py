@@ -4,11 +4,13 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from framework.hashing import hash_files, hash_rows
@@ -166,7 +168,7 @@ def signed(code: int) -> int:
 
 
 @pytest.mark.parametrize("seed", [20130101, 42])
-def test_spark_and_arrow_agree_on_each_value_of_each_type(spark, tmp_path, seed):
+def test_spark_and_arrow_agree_on_each_value_of_each_type(spark: SparkSession, tmp_path: Path, seed: Any) -> None:
     rnd = random.Random(seed)
     rows = [tuple(value(kind, rnd) for kind in TYPES) for _ in range(ROWS)]
     path = tmp_path / "rows.parquet"
@@ -188,7 +190,7 @@ def test_spark_and_arrow_agree_on_each_value_of_each_type(spark, tmp_path, seed)
     assert content_hash(frame, SPEC) == hash_files([path], SPEC) == hash_rows(rows, SPEC)
 
 
-def test_moments_and_days_that_python_has_no_word_for(spark, tmp_path):
+def test_moments_and_days_that_python_has_no_word_for(spark: SparkSession, tmp_path: Path) -> None:
     spec = SchemaSpec("Far", (Column("d", "date", nullable=True), Column("t", "timestamp", nullable=True)))
     path = tmp_path / "far.parquet"
     days = pa.array([-(10**6), 5 * 10**6], pa.int32()).cast(pa.date32())
@@ -200,7 +202,7 @@ def test_moments_and_days_that_python_has_no_word_for(spark, tmp_path):
     assert content_hash(frame, spec) == hash_files([path], spec)
 
 
-def test_an_empty_frame_and_partitions_do_not_matter(spark, tmp_path):
+def test_an_empty_frame_and_partitions_do_not_matter(spark: SparkSession, tmp_path: Path) -> None:
     spec = SchemaSpec("Ids", (Column("id", "long", nullable=False),))
 
     assert str(content_hash(spark.range(0), spec)) == "v1:0:0"
@@ -208,7 +210,7 @@ def test_an_empty_frame_and_partitions_do_not_matter(spark, tmp_path):
     assert content_hash(spark.range(1000), spec) == hash_rows(((i,) for i in range(1000)), spec)
 
 
-def test_without_canonical_form_different_lists_would_be_equal(spark):
+def test_without_canonical_form_different_lists_would_be_equal(spark: SparkSession) -> None:
     lists = spark.createDataFrame([([None],), ([],), ([1, None],), ([1],)], "c array<bigint>")
 
     bare = {row[0] for row in lists.select(F.xxhash64("c")).collect()}
@@ -218,7 +220,7 @@ def test_without_canonical_form_different_lists_would_be_equal(spark):
     assert len(ours) == 4
 
 
-def test_the_sum_of_hashes_does_not_overflow(spark):
+def test_the_sum_of_hashes_does_not_overflow(spark: SparkSession) -> None:
     spec = SchemaSpec("Ids", (Column("id", "long", nullable=False),))
     frame = spark.range(0, 200_000, 1, 2)
 

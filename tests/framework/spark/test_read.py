@@ -2,11 +2,12 @@ import datetime as dt
 import shutil
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow.parquet as pq
 import pytest
 from pydantic import AwareDatetime, Field, NaiveDatetime
+from pyspark.sql import SparkSession
 
 from framework.errors import InputChanged, InputCorrupt, SchemaMismatch, SetupError
 from framework.schema.model import Schema, schema_spec
@@ -56,17 +57,17 @@ class Asked(Schema):
 WRITTEN, ASKED = schema_spec(Written), schema_spec(Asked)
 
 
-def publish(spark, folder: Path, rows: int = 100, files: int = 2) -> list[DataFile]:
+def publish(spark: SparkSession, folder: Path, rows: int = 100, files: int = 2) -> list[DataFile]:
     frame = spark.range(rows).selectExpr("int(id) id", "float(id / 10) speed", "string(id) name").repartition(files)
     write_output(verify_columns(frame, WRITTEN, where="test"), WRITTEN, f"file://{folder}", output="default")
     return [DataFile(f"file://{path}", path.stat().st_size, None) for path in sorted(folder.glob("part-*"))]
 
 
-def read(spark, files, spec=WRITTEN, written=WRITTEN):
+def read(spark: SparkSession, files: Any, spec: Any = WRITTEN, written: Any = WRITTEN) -> Any:
     return read_published(spark, files, spec=spec, written=written, base_uri="file:///", where="input flights")
 
 
-def test_exactly_the_files_are_read(spark, tmp_path):
+def test_exactly_the_files_are_read(spark: SparkSession, tmp_path: Path) -> None:
     files = publish(spark, tmp_path / "a", files=4)
     publish(spark, tmp_path / "b")
 
@@ -75,7 +76,7 @@ def test_exactly_the_files_are_read(spark, tmp_path):
     assert sorted(read(spark, files).inputFiles()) == sorted(file.uri.replace("file:///", "file:///") for file in files)
 
 
-def test_older_and_narrower_data_is_widened_and_filled(spark, tmp_path):
+def test_older_and_narrower_data_is_widened_and_filled(spark: SparkSession, tmp_path: Path) -> None:
     files = publish(spark, tmp_path / "a", rows=4)
 
     frame = read(spark, files, spec=ASKED)
@@ -102,7 +103,7 @@ def test_older_and_narrower_data_is_widened_and_filled(spark, tmp_path):
     assert verify_columns(frame, ASKED, where="test").schema["id"].dataType.simpleString() == "bigint"
 
 
-def test_what_a_consumer_needs_and_the_producer_lacks_is_told_at_once(spark, tmp_path):
+def test_what_a_consumer_needs_and_the_producer_lacks_is_told_at_once(spark: SparkSession, tmp_path: Path) -> None:
     class More(Schema):
         id: str
         weight: float
@@ -115,7 +116,7 @@ def test_what_a_consumer_needs_and_the_producer_lacks_is_told_at_once(spark, tmp
     assert stop.value.where == "input flights"
 
 
-def test_no_file_is_an_empty_frame(spark):
+def test_no_file_is_an_empty_frame(spark: SparkSession) -> None:
     frame = read(spark, [], spec=ASKED)
 
     assert frame.columns == list(ASKED.names)
@@ -123,7 +124,7 @@ def test_no_file_is_an_empty_frame(spark):
 
 
 @pytest.mark.parametrize("folder", ["a b", "a%20b", "a!2fb", "ünïcode", "a=b", "a,b"])
-def test_odd_folder_names_are_read_as_they_are(spark, tmp_path, folder):
+def test_odd_folder_names_are_read_as_they_are(spark: SparkSession, tmp_path: Path, folder: Any) -> None:
     files = publish(spark, tmp_path / folder)
 
     with reading(files, where="input"):
@@ -131,7 +132,7 @@ def test_odd_folder_names_are_read_as_they_are(spark, tmp_path, folder):
 
 
 @pytest.mark.parametrize("folder", ["a[1]", "a*b", "a?b", "a{x}", "a\\b"])
-def test_names_that_spark_takes_for_patterns_are_refused(spark, tmp_path, folder):
+def test_names_that_spark_takes_for_patterns_are_refused(spark: SparkSession, tmp_path: Path, folder: Any) -> None:
     files = publish(spark, tmp_path / "a")
     copies = tmp_path / folder
     (tmp_path / "a").rename(copies)
@@ -141,7 +142,7 @@ def test_names_that_spark_takes_for_patterns_are_refused(spark, tmp_path, folder
         read(spark, renamed)
 
 
-def test_such_a_name_would_bring_in_a_neighbours_rows(spark, tmp_path):
+def test_such_a_name_would_bring_in_a_neighbours_rows(spark: SparkSession, tmp_path: Path) -> None:
     files = publish(spark, tmp_path / "a")
     shutil.copytree(tmp_path / "a", tmp_path / "axb")
     (tmp_path / "a").rename(tmp_path / "a?b")
@@ -178,7 +179,7 @@ def remove(path: Path) -> None:
     ("damage", "error"),
     [(damage_length, InputCorrupt), (damage_all, InputCorrupt), (remove, InputChanged)],
 )
-def test_damage_is_found_before_spark_starts(spark, tmp_path, damage, error):
+def test_damage_is_found_before_spark_starts(spark: SparkSession, tmp_path: Path, damage: Any, error: Any) -> None:
     files = publish(spark, tmp_path / "a")
     damage(local_path(files[1].uri))
 
@@ -193,7 +194,7 @@ def test_damage_is_found_before_spark_starts(spark, tmp_path, damage, error):
     ("damage", "error"),
     [(damage_length, InputCorrupt), (damage_page, InputCorrupt), (damage_all, InputCorrupt), (remove, InputChanged)],
 )
-def test_damage_while_spark_reads_names_the_file(spark, tmp_path, damage, error):
+def test_damage_while_spark_reads_names_the_file(spark: SparkSession, tmp_path: Path, damage: Any, error: Any) -> None:
     files = publish(spark, tmp_path / "a", rows=10_000)
     frame = read(spark, files)
     damage(local_path(files[1].uri))
@@ -207,9 +208,10 @@ def test_damage_while_spark_reads_names_the_file(spark, tmp_path, damage, error)
     assert "\tat org.apache" not in str(stop.value)
 
 
-def test_without_page_checksums_a_flipped_bit_is_read_as_data(spark, tmp_path):
+def test_without_page_checksums_a_flipped_bit_is_read_as_data(spark: SparkSession, tmp_path: Path) -> None:
     files = publish(spark, tmp_path / "a", rows=1000, files=1)
     path = local_path(files[0].uri)
+    assert path is not None
     total = read(spark, files).selectExpr("sum(id)").collect()
     without_hadoops_checksum(path)
     content = bytearray(path.read_bytes())
@@ -223,14 +225,14 @@ def test_without_page_checksums_a_flipped_bit_is_read_as_data(spark, tmp_path):
     assert blind.selectExpr("sum(id)").collect() != total
 
 
-def test_other_errors_pass_through(spark, tmp_path):
+def test_other_errors_pass_through(spark: SparkSession, tmp_path: Path) -> None:
     files = publish(spark, tmp_path / "a")
 
     with pytest.raises(Exception, match="DIVIDE_BY_ZERO"), reading(files, where="input"):
         read(spark, files).selectExpr("sum(1 / (id - id))").collect()
 
 
-def test_rows_are_compared_with_what_is_recorded(spark, tmp_path):
+def test_rows_are_compared_with_what_is_recorded(spark: SparkSession, tmp_path: Path) -> None:
     files = publish(spark, tmp_path / "a", files=1)
     wrong = DataFile(files[0].uri, files[0].bytes, 99)
 
@@ -239,7 +241,7 @@ def test_rows_are_compared_with_what_is_recorded(spark, tmp_path):
     check_files([DataFile("s3a://bucket/x", 1, 1)], where="input")
 
 
-def test_rows_go_in_and_come_out(spark):
+def test_rows_go_in_and_come_out(spark: SparkSession) -> None:
     row = {"id": 1, "speed": None, "name": "x"}
 
     assert rows_of(frame_of_rows(spark, [row], WRITTEN)) == [row]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from framework.errors import SetupError
 from framework.spark.session import SessionSettings, prepare, running
@@ -41,10 +42,11 @@ print(json.dumps(seen | {{"told": told}}))
         [sys.executable, "-c", script], cwd=ROOT, env=env | environ, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen
 
 
-def test_a_session_leaves_nothing_behind_and_another_may_follow(tmp_path):
+def test_a_session_leaves_nothing_behind_and_another_may_follow(tmp_path: Path) -> None:
     seen = child(
         """
 import signal
@@ -72,7 +74,7 @@ seen["signal"] = signal.getsignal(signal.SIGINT) is before[1]
     }  # fmt: skip
 
 
-def test_spark_submits_arguments_count_below_the_platforms(tmp_path):
+def test_spark_submits_arguments_count_below_the_platforms(tmp_path: Path) -> None:
     seen = child(
         """
 with open_session(settings) as spark:
@@ -91,7 +93,7 @@ with open_session(settings) as spark:
     assert seen["heap"] < 2**30 * 1.1
 
 
-def test_udfs_run_in_this_interpreter_and_see_what_it_can_import(tmp_path):
+def test_udfs_run_in_this_interpreter_and_see_what_it_can_import(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "ours.py").write_text("def shout(text):\n    return text.upper()\n")
 
@@ -113,7 +115,7 @@ with open_session(settings) as spark:
     assert Path(seen["python"]).samefile(sys.executable)
 
 
-def test_an_archive_that_java_ignores_is_noticed_and_costs_time_only(tmp_path):
+def test_an_archive_that_java_ignores_is_noticed_and_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "archives").mkdir()
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "a-file").write_text("on the class path, so no archive fits")
@@ -140,7 +142,7 @@ seen["log"] = (folder / "jvm.log").read_text()
     assert "did not use the class-data archive" in seen["told"][0]
 
 
-def test_a_damaged_archive_that_kills_java_costs_a_second_start(tmp_path):
+def test_a_damaged_archive_that_kills_java_costs_a_second_start(tmp_path: Path) -> None:
     (tmp_path / "archives").mkdir()
 
     seen = child(
@@ -162,7 +164,7 @@ with open_session(settings, notice=told.append) as spark:
 
 
 @pytest.mark.parametrize("conf", [{"spark.driver.memory": "1x"}, {"spark.driver.extraJavaOptions": "-Xmx"}])
-def test_a_jvm_that_does_not_start_is_a_setup_error_with_its_log(tmp_path, conf):
+def test_a_jvm_that_does_not_start_is_a_setup_error_with_its_log(tmp_path: Path, conf: Any) -> None:
     seen = child(
         f"""
 from framework.errors import SetupError
@@ -180,25 +182,25 @@ except SetupError as error:
     assert seen["where"] == str(tmp_path / "jvm.log")
 
 
-def test_no_java_is_told_before_anything_starts(tmp_path):
+def test_no_java_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="no Java that Spark"):
         prepare(SessionSettings("x"), {"PATH": str(tmp_path)})
 
 
-def test_one_session_at_a_time(spark):
+def test_one_session_at_a_time(spark: SparkSession) -> None:
     launch = prepare(SessionSettings("second"), {**os.environ, "PYSPARK_GATEWAY_PORT": "1"})
 
     with pytest.raises(SetupError, match="already open"), running(launch):
         raise AssertionError("a second session opened")
 
 
-def test_platform_settings_are_those_of_the_running_session(spark):
+def test_platform_settings_are_those_of_the_running_session(spark: SparkSession) -> None:
     for setting in effective_settings(SessionSettings("x")):
         if setting.key not in ("spark.app.name", "spark.master", "spark.log.level"):
             assert spark.conf.get(setting.key) == setting.value
 
 
-def test_progress_is_told_while_stages_run(tmp_path):
+def test_progress_is_told_while_stages_run(tmp_path: Path) -> None:
     seen = child(
         """
 steps = []

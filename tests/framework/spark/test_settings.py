@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -6,7 +7,7 @@ from framework.errors import ConfigError
 from framework.spark.settings import SessionSettings, Setting, effective_settings, submit_arguments, submit_conf
 
 
-def effective(settings: SessionSettings, **more: object) -> dict[str, Setting]:
+def effective(settings: SessionSettings, **more: Any) -> dict[str, Setting]:
     return {setting.key: setting for setting in effective_settings(settings, **more)}
 
 
@@ -23,7 +24,7 @@ def effective(settings: SessionSettings, **more: object) -> dict[str, Setting]:
         ("spark.driver.bindAddress", "127.0.0.1"),
     ],
 )
-def test_platform_settings_come_last_and_say_what_they_replaced(key, value):
+def test_platform_settings_come_last_and_say_what_they_replaced(key: Any, value: Any) -> None:
     asked = SessionSettings("a", conf={key: "author's"}, team_conf={key: "team's"})
 
     setting = effective(asked, submit={key: "submitted"})[key]
@@ -32,7 +33,7 @@ def test_platform_settings_come_last_and_say_what_they_replaced(key, value):
     assert setting.over == (("author", "author's"), ("team", "team's"), ("spark-submit", "submitted"))
 
 
-def test_the_nearer_layer_wins_where_the_platform_has_no_word():
+def test_the_nearer_layer_wins_where_the_platform_has_no_word() -> None:
     asked = SessionSettings("a", conf={"spark.x": "author"}, team_conf={"spark.x": "team", "spark.y": "team"})
 
     settings = effective(asked, submit={"spark.y": "submit", "spark.z": "submit"})
@@ -44,7 +45,7 @@ def test_the_nearer_layer_wins_where_the_platform_has_no_word():
     ]
 
 
-def test_platform_defaults_give_way():
+def test_platform_defaults_give_way() -> None:
     assert effective(SessionSettings("a"))["spark.ui.enabled"].value == "false"
     changed = effective(SessionSettings("a", conf={"spark.ui.enabled": "true"}))["spark.ui.enabled"]
     assert (changed.value, changed.set_by, changed.over) == ("true", "author", (("platform", "false"),))
@@ -58,15 +59,15 @@ def test_platform_defaults_give_way():
         ("local[1]", {"spark.master": "x"}, "local[1]"),
     ],
 )
-def test_master_is_the_callers_else_the_submitted_else_local(asked, submitted, master):
+def test_master_is_the_callers_else_the_submitted_else_local(asked: Any, submitted: Any, master: Any) -> None:
     assert effective(SessionSettings("a", master=asked), submit=submitted)["spark.master"].value == master
 
 
-def test_only_a_local_driver_is_bound_to_this_machine():
+def test_only_a_local_driver_is_bound_to_this_machine() -> None:
     assert "spark.driver.host" not in effective(SessionSettings("a", master="k8s://https://example.org"))
 
 
-def test_java_options_are_added_to_the_authors():
+def test_java_options_are_added_to_the_authors() -> None:
     asked = SessionSettings("a", conf={"spark.driver.extraJavaOptions": "-Dmine=1"})
 
     setting = effective(asked, java_options=("-Xshare:auto",))["spark.driver.extraJavaOptions"]
@@ -80,14 +81,14 @@ def test_java_options_are_added_to_the_authors():
     "key",
     ["spark.hadoop.fs.s3a.secret.key", "spark.ssl.keyPassword", "spark.my.token", "spark.hadoop.fs.s3a.access.key"],
 )
-def test_secrets_are_not_shown(key):
+def test_secrets_are_not_shown(key: Any) -> None:
     setting = effective(SessionSettings("a", conf={key: "hunter2"}))[key]
 
     assert setting.shown == "***"
     assert setting.value == "hunter2"
 
 
-def test_submit_arguments_are_taken_apart():
+def test_submit_arguments_are_taken_apart() -> None:
     line = (
         "--master local[4] --conf spark.a=1 --conf=spark.b=x=y -c 'spark.c=two words' --driver-memory 2g "
         "--jars a.jar,b.jar --verbose pyspark-shell"
@@ -106,7 +107,7 @@ def test_submit_arguments_are_taken_apart():
     assert found.command_line() == "--verbose pyspark-shell"
 
 
-def test_no_submit_arguments_are_none():
+def test_no_submit_arguments_are_none() -> None:
     assert submit_arguments({}).command_line() == "pyspark-shell"
     assert submit_arguments({}).conf == {}
 
@@ -120,12 +121,12 @@ def test_no_submit_arguments_are_none():
         ("--jars", "lacks its value"),
     ],
 )
-def test_unreadable_submit_arguments_are_told(line, said):
+def test_unreadable_submit_arguments_are_told(line: Any, said: Any) -> None:
     with pytest.raises(ConfigError, match=said):
         submit_arguments({"PYSPARK_SUBMIT_ARGS": line})
 
 
-def test_the_defaults_file_counts_as_spark_submits(tmp_path):
+def test_the_defaults_file_counts_as_spark_submits(tmp_path: Path) -> None:
     (tmp_path / "spark-defaults.conf").write_text("# comment\nspark.a  1\nspark.b=2\n\nspark.c three words\n")
     environ = {"SPARK_CONF_DIR": str(tmp_path), "PYSPARK_SUBMIT_ARGS": "--conf spark.b=from-arguments pyspark-shell"}
 

@@ -3,13 +3,14 @@ import gzip
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from annotated_types import Ge
 from pydantic import AwareDatetime, Field
+from pyspark.sql import SparkSession
 
 from framework.errors import CheckFailed, ConfigError, InputChanged, InputCorrupt, SchemaMismatch
 from framework.schema.model import Schema, schema_spec
@@ -45,16 +46,16 @@ def put(folder: Path, **contents: str | bytes) -> tuple[DataFile, ...]:
     return tuple(files)
 
 
-def read(spark, files, spec=SPEC, **more) -> SourceRows:
+def read(spark: SparkSession, files: Any, spec: Any = SPEC, **more: Any) -> SourceRows:
     source = SourceRead(files, **{"format": "csv", **more})
     return read_source(spark, source, spec, port="raw", where="jobs.flights.ingest:Ingest, port raw")
 
 
-def rows(result: SourceRows):
+def rows(result: SourceRows) -> Any:
     return sorted(rows_of(result.frame), key=str)
 
 
-def test_csv_columns_are_found_by_name_in_each_file(spark, tmp_path):
+def test_csv_columns_are_found_by_name_in_each_file(spark: SparkSession, tmp_path: Path) -> None:
     files = put(
         tmp_path,
         a_csv=f"{HEADER}\nJFK,LAX,5,N1\n",
@@ -73,7 +74,7 @@ def test_csv_columns_are_found_by_name_in_each_file(spark, tmp_path):
     assert result.report.violations == {"raw.parse": 0, "raw.origin.null": 0, "raw.dest.null": 0, "raw.source.null": 0}
 
 
-def test_by_position_swapped_columns_would_be_read_as_each_other(spark, tmp_path):
+def test_by_position_swapped_columns_would_be_read_as_each_other(spark: SparkSession, tmp_path: Path) -> None:
     (file,) = put(tmp_path, a_csv="dest,origin,delay,Tail Number\nSFO,EWR,1,N1\n")
 
     plain = spark.read.schema(struct_type(SPEC)).option("header", "true").csv(file.uri).collect()
@@ -82,7 +83,7 @@ def test_by_position_swapped_columns_would_be_read_as_each_other(spark, tmp_path
     assert rows(read(spark, (file,)))[0]["origin"] == "EWR"
 
 
-def test_missing_columns_are_told_with_what_was_found(spark, tmp_path):
+def test_missing_columns_are_told_with_what_was_found(spark: SparkSession, tmp_path: Path) -> None:
     files = put(tmp_path, a_csv="origin,dst,delay\nJFK,LAX,5\n")
 
     with pytest.raises(SchemaMismatch) as stop:
@@ -93,12 +94,12 @@ def test_missing_columns_are_told_with_what_was_found(spark, tmp_path):
     assert "(in a.csv)" in stop.value.details[0]
 
 
-def test_a_name_that_stands_twice_in_the_header_is_refused(spark, tmp_path):
+def test_a_name_that_stands_twice_in_the_header_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(SchemaMismatch, match="dest: 2 columns of this name"):
         read(spark, put(tmp_path, a_csv=f"{HEADER},dest\nJFK,LAX,5,N1,SFO\n"))
 
 
-def test_csv_cannot_hold_lists(spark, tmp_path):
+def test_csv_cannot_hold_lists(spark: SparkSession, tmp_path: Path) -> None:
     class Lists(Schema):
         a: list[int]
 
@@ -109,7 +110,7 @@ def test_csv_cannot_hold_lists(spark, tmp_path):
 BAD = f"{HEADER}\nJFK,LAX,5,N1\nJFK,LAX,five,N2\nJFK,LAX\nJFK,LAX,5,N3,surplus\n"
 
 
-def test_rows_that_cannot_be_parsed_fail_with_their_count(spark, tmp_path):
+def test_rows_that_cannot_be_parsed_fail_with_their_count(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(CheckFailed) as stop:
         read(spark, put(tmp_path, a_csv=BAD))
 
@@ -117,7 +118,7 @@ def test_rows_that_cannot_be_parsed_fail_with_their_count(spark, tmp_path):
     assert "five" not in str(stop.value)
 
 
-def test_rows_that_cannot_be_parsed_may_be_dropped(spark, tmp_path):
+def test_rows_that_cannot_be_parsed_may_be_dropped(spark: SparkSession, tmp_path: Path) -> None:
     result = read(spark, put(tmp_path, a_csv=BAD), on_bad="drop")
 
     assert [row["tail"] for row in rows(result)] == ["N1"]
@@ -125,7 +126,7 @@ def test_rows_that_cannot_be_parsed_may_be_dropped(spark, tmp_path):
     assert result.report.violations["raw.parse"] == 3
 
 
-def test_rows_that_cannot_be_parsed_may_stay_with_nulls(spark, tmp_path):
+def test_rows_that_cannot_be_parsed_may_stay_with_nulls(spark: SparkSession, tmp_path: Path) -> None:
     result = read(spark, put(tmp_path, a_csv=BAD), on_bad="warn")
 
     assert len(rows(result)) == 4
@@ -133,7 +134,7 @@ def test_rows_that_cannot_be_parsed_may_stay_with_nulls(spark, tmp_path):
     assert {row["delay"] for row in rows(result)} == {5, None}
 
 
-def test_null_text_and_other_options_are_the_authors(spark, tmp_path):
+def test_null_text_and_other_options_are_the_authors(spark: SparkSession, tmp_path: Path) -> None:
     content = "\ufeff# landed at night\norigin;dest;delay;'Tail Number'\nJFK;LAX;NA;NA\nJFK;'a;b';7;\n"
     options = {"sep": ";", "quote": "'", "nullValue": "NA", "comment": "#"}
 
@@ -143,12 +144,12 @@ def test_null_text_and_other_options_are_the_authors(spark, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["header", "inferSchema", "enforceSchema", "mode", "columnNameOfCorruptRecord"])
-def test_options_that_would_undo_the_guards_are_refused(spark, tmp_path, option):
+def test_options_that_would_undo_the_guards_are_refused(spark: SparkSession, tmp_path: Path, option: Any) -> None:
     with pytest.raises(ConfigError, match=option):
         read(spark, put(tmp_path, a_csv=f"{HEADER}\n"), options={option: "true"})
 
 
-def test_compressed_files_are_read(spark, tmp_path):
+def test_compressed_files_are_read(spark: SparkSession, tmp_path: Path) -> None:
     files = put(tmp_path, a_csv_gz=gzip.compress(f"{HEADER}\nJFK,LAX,5,N1\n".encode()))
 
     assert len(rows(read(spark, files))) == 1
@@ -167,18 +168,18 @@ def test_compressed_files_are_read(spark, tmp_path):
         ("é,b".encode("latin-1"), {"encoding": "latin-1"}, ("é", "b")),
     ],
 )
-def test_headers_are_read_as_spark_reads_them(tmp_path, text, options, names):
+def test_headers_are_read_as_spark_reads_them(tmp_path: Path, text: Any, options: Any, names: Any) -> None:
     (file,) = put(tmp_path, a_csv=text)
 
     assert csv_header(file, options, where="test") == names
 
 
-def test_a_header_in_another_encoding_names_the_file(spark, tmp_path):
+def test_a_header_in_another_encoding_names_the_file(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(InputCorrupt, match=r"a\.csv: its first line cannot be read"):
         read(spark, put(tmp_path, a_csv="é,b".encode("latin-1")))
 
 
-def test_constraints_of_a_source_are_measured_and_enforced(spark, tmp_path):
+def test_constraints_of_a_source_are_measured_and_enforced(spark: SparkSession, tmp_path: Path) -> None:
     class Strict(Schema, key=("origin",), rules={"far": Warn("origin != dest")}):
         origin: str
         dest: Annotated[str, Field(pattern="^[A-Z]{3}$")]
@@ -214,7 +215,7 @@ class Event(Schema):
 EVENT = schema_spec(Event)
 
 
-def test_json_is_read_by_name_and_type(spark, tmp_path):
+def test_json_is_read_by_name_and_type(spark: SparkSession, tmp_path: Path) -> None:
     content = lines(
         {
             "id": 1,
@@ -239,7 +240,7 @@ def test_json_is_read_by_name_and_type(spark, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_misspelt_json_field_is_in_no_row_and_fails(spark, tmp_path):
+def test_a_misspelt_json_field_is_in_no_row_and_fails(spark: SparkSession, tmp_path: Path) -> None:
     content = lines({"id": 1, "nmae": "a"}, {"id": 2, "nmae": "b"})
 
     with pytest.raises(CheckFailed) as stop:
@@ -248,14 +249,14 @@ def test_a_misspelt_json_field_is_in_no_row_and_fails(spark, tmp_path):
     assert stop.value.failed == {"raw.name.absent": 2}
 
 
-def test_a_json_field_that_is_null_in_every_row_is_there(spark, tmp_path):
+def test_a_json_field_that_is_null_in_every_row_is_there(spark: SparkSession, tmp_path: Path) -> None:
     result = read(spark, put(tmp_path, a_json=lines({"id": 1, "name": None})), spec=EVENT, format="json")
 
     assert rows(result)[0]["kind"] == "none"
     assert result.report.violations["raw.parse"] == 0
 
 
-def test_unparsable_json_is_counted(spark, tmp_path):
+def test_unparsable_json_is_counted(spark: SparkSession, tmp_path: Path) -> None:
     content = lines({"id": 1, "name": "a"}, {"id": "one", "name": "b"}) + '{"id": 3, "name"\n'
 
     result = read(spark, put(tmp_path, a_json=content), spec=EVENT, format="json", on_bad="drop")
@@ -264,7 +265,7 @@ def test_unparsable_json_is_counted(spark, tmp_path):
     assert result.report.dropped == {"raw.parse": 2}
 
 
-def test_json_over_several_lines(spark, tmp_path):
+def test_json_over_several_lines(spark: SparkSession, tmp_path: Path) -> None:
     content = json.dumps([{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], indent=2)
 
     result = read(spark, put(tmp_path, a_json=content), spec=EVENT, format="json", options={"multiLine": "true"})
@@ -272,12 +273,12 @@ def test_json_over_several_lines(spark, tmp_path):
     assert [row["id"] for row in rows(result)] == [1, 2]
 
 
-def parquet(path: Path, table: pa.Table, **more) -> DataFile:
+def parquet(path: Path, table: pa.Table, **more: Any) -> DataFile:
     pq.write_table(table, path, **more)
     return DataFile(f"file://{path}", path.stat().st_size)
 
 
-def test_parquet_is_read_by_name_widened_and_filled(spark, tmp_path):
+def test_parquet_is_read_by_name_widened_and_filled(spark: SparkSession, tmp_path: Path) -> None:
     one = parquet(tmp_path / "a.parquet", pa.table({"name": ["a"], "id": pa.array([1], pa.int32()), "other": [1]}))
     two = parquet(tmp_path / "b.parquet", pa.table({"id": [2], "name": ["b"], "event-kind": ["new"]}))
 
@@ -286,14 +287,14 @@ def test_parquet_is_read_by_name_widened_and_filled(spark, tmp_path):
     assert [(row["id"], row["name"], row["kind"]) for row in rows(result)] == [(1, "a", "none"), (2, "b", "new")]
 
 
-def test_parquet_of_other_types_is_told(spark, tmp_path):
+def test_parquet_of_other_types_is_told(spark: SparkSession, tmp_path: Path) -> None:
     file = parquet(tmp_path / "a.parquet", pa.table({"id": ["1"], "name": ["a"]}))
 
     with pytest.raises(SchemaMismatch, match="id: got string, expected bigint"):
         read(spark, (file,), spec=EVENT, format="parquet")
 
 
-def test_parquet_of_nanoseconds_is_told_with_its_cure(spark, tmp_path):
+def test_parquet_of_nanoseconds_is_told_with_its_cure(spark: SparkSession, tmp_path: Path) -> None:
     at = pa.array([0], pa.timestamp("ns", "UTC"))
     file = parquet(tmp_path / "a.parquet", pa.table({"id": [1], "name": ["a"], "at": at}))
 
@@ -302,7 +303,7 @@ def test_parquet_of_nanoseconds_is_told_with_its_cure(spark, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
-def test_no_file_is_no_rows(spark, kind):
+def test_no_file_is_no_rows(spark: SparkSession, kind: Any) -> None:
     result = read(spark, (), spec=EVENT, format=kind)
 
     assert result.frame.columns == list(EVENT.names)
@@ -310,7 +311,7 @@ def test_no_file_is_no_rows(spark, kind):
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
-def test_a_file_that_went_or_changed_is_named(spark, tmp_path, kind):
+def test_a_file_that_went_or_changed_is_named(spark: SparkSession, tmp_path: Path, kind: Any) -> None:
     (file,) = put(tmp_path, a_data="id,name\n1,a\n")
 
     with pytest.raises(InputChanged, match=r"a\.data"):
@@ -319,7 +320,7 @@ def test_a_file_that_went_or_changed_is_named(spark, tmp_path, kind):
         read(spark, (DataFile(file.uri, 5),), spec=EVENT, format=kind)
 
 
-def test_a_compressed_file_that_is_cut_short_is_named(spark, tmp_path):
+def test_a_compressed_file_that_is_cut_short_is_named(spark: SparkSession, tmp_path: Path) -> None:
     whole = gzip.compress(f"{HEADER}\n".encode() + b"JFK,LAX,5,N1\n" * 100_000)
     (file,) = put(tmp_path, a_csv_gz=whole[: len(whole) // 2])
 
@@ -327,7 +328,9 @@ def test_a_compressed_file_that_is_cut_short_is_named(spark, tmp_path):
         read(spark, (file,))
 
 
-def test_whether_a_row_could_be_parsed_does_not_depend_on_the_columns_asked_for(spark, tmp_path):
+def test_whether_a_row_could_be_parsed_does_not_depend_on_the_columns_asked_for(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     files = put(tmp_path, a_csv=BAD)
     result = read(spark, files, on_bad="drop")
 

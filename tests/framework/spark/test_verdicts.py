@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf
 from pydantic import AwareDatetime, Field, NaiveDatetime, PositiveInt, StringConstraints, TypeAdapter, ValidationError
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from framework.schema.model import Schema, schema_spec
@@ -181,7 +182,9 @@ def keeps(adapter: TypeAdapter[Any], value: Any) -> bool:
 
 
 @pytest.fixture(scope="module")
-def written(spark, tmp_path_factory) -> tuple[SchemaSpec, list[dict[str, Any]], Any, dict[int, Path]]:
+def written(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SchemaSpec, list[dict[str, Any]], Any, dict[int, Path]]:
     """All rows, each set of them in a file of its own, written by Spark."""
     schema = rows_schema()
     spec = schema_spec(schema)
@@ -202,7 +205,7 @@ def checks_of(spec: SchemaSpec, column: str) -> list[Check]:
     return [check for check in spec.checks if check.column == column]
 
 
-def test_pydantic_and_spark_agree_on_every_value(written):
+def test_pydantic_and_spark_agree_on_every_value(written: Any) -> None:
     spec, rows, frame, _ = written
     pydantic = adapters()
     conditions = [
@@ -230,7 +233,7 @@ def as_python(value: Any, kind: Any) -> Any:
     return bytes(value) if isinstance(value, bytearray) else value
 
 
-def test_footers_prove_what_holds_and_never_what_does_not(written):
+def test_footers_prove_what_holds_and_never_what_does_not(written: Any) -> None:
     spec, rows, _, files = written
     pydantic = adapters()
     verdicts: dict[str, set[str]] = {}
@@ -264,7 +267,7 @@ def keeps_one(check: Check, adapter: TypeAdapter[Any], value: Any) -> bool:
     return True
 
 
-def test_every_kind_of_check_is_among_the_cases():
+def test_every_kind_of_check_is_among_the_cases() -> None:
     kinds = {check.kind for check in schema_spec(rows_schema()).checks}
 
     assert kinds == {

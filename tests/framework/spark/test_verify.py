@@ -1,10 +1,11 @@
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge, Lt
 from pydantic import Field
+from pyspark.sql import SparkSession
 
 from framework.errors import CheckFailed, InputCorrupt, SetupError, StoreUnavailable
 from framework.schema.model import Schema, schema_spec
@@ -31,21 +32,21 @@ DDL = "carrier string, id bigint, departure bigint, arrival bigint, fare double,
 GOOD = ("AA", 1, 10, 20, 1.5, 3, ["x"])
 
 
-def row(**changes):
+def row(**changes: Any) -> Any:
     return tuple({**dict(zip(SPEC.names, GOOD, strict=True)), **changes}.values())
 
 
-def written(spark, tmp_path: Path, rows, files: int = 2) -> tuple[list[str], WriteFacts]:
+def written(spark: SparkSession, tmp_path: Path, rows: Any, files: int = 2) -> tuple[list[str], WriteFacts]:
     frame = verify_columns(spark.createDataFrame(rows, DDL).repartition(files, "id"), SPEC, where="test")
     facts = write_output(frame, SPEC, f"file://{tmp_path}/out", output="default")
     return [f"file://{path}" for path in sorted((tmp_path / "out").glob("part-*"))], facts
 
 
-def verify(spark, files, facts):
+def verify(spark: SparkSession, files: Any, facts: Any) -> Any:
     return verify_output(spark, files, SPEC, output="default", observed=facts)
 
 
-def test_clean_rows_pass_and_every_check_has_its_zero(spark, tmp_path):
+def test_clean_rows_pass_and_every_check_has_its_zero(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i) for i in range(10)])
 
     report = verify(spark, files, facts)
@@ -76,7 +77,9 @@ def test_clean_rows_pass_and_every_check_has_its_zero(spark, tmp_path):
         ({"id": 4}, {"default.key": 1}),
     ],
 )
-def test_a_broken_check_stops_with_its_count_and_a_key(spark, tmp_path, changes, failed):
+def test_a_broken_check_stops_with_its_count_and_a_key(
+    spark: SparkSession, tmp_path: Path, changes: Any, failed: Any
+) -> None:
     files, facts = written(
         spark,
         tmp_path,
@@ -91,7 +94,7 @@ def test_a_broken_check_stops_with_its_count_and_a_key(spark, tmp_path, changes,
     assert all(key in line for line in stop.value.details)
 
 
-def test_messages_hold_keys_only_and_five_at_most(spark, tmp_path):
+def test_messages_hold_keys_only_and_five_at_most(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i, carrier="secret stuff", departure=987654) for i in range(20)])
 
     with pytest.raises(CheckFailed) as stop:
@@ -102,7 +105,7 @@ def test_messages_hold_keys_only_and_five_at_most(spark, tmp_path):
     assert str(stop.value).count("id=") == 5
 
 
-def test_without_a_key_no_row_is_shown(spark, tmp_path):
+def test_without_a_key_no_row_is_shown(spark: SparkSession, tmp_path: Path) -> None:
     spec = replace(SPEC, key=())
     files, facts = written(spark, tmp_path, [row(carrier="secret")])
 
@@ -112,7 +115,7 @@ def test_without_a_key_no_row_is_shown(spark, tmp_path):
     assert "secret" not in str(stop.value)
 
 
-def test_warnings_are_counted_and_sampled_and_stop_nothing(spark, tmp_path):
+def test_warnings_are_counted_and_sampled_and_stop_nothing(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=1, arrival=5), row(id=2, arrival=None), row(id=3)])
 
     report = verify(spark, files, facts)
@@ -121,7 +124,7 @@ def test_warnings_are_counted_and_sampled_and_stop_nothing(spark, tmp_path):
     assert report.samples == {"default.lands_later": ("carrier=AA, id=1",)}
 
 
-def test_dropped_rows_are_reported_and_judged_no_more(spark, tmp_path):
+def test_dropped_rows_are_reported_and_judged_no_more(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=1, seats=0, carrier="bad"), row(id=2)])
 
     report = verify(spark, files, facts)
@@ -132,7 +135,7 @@ def test_dropped_rows_are_reported_and_judged_no_more(spark, tmp_path):
     assert report.violations["default.carrier.pattern"] == 0
 
 
-def test_counts_that_differ_from_the_files_are_taken_again(spark, tmp_path):
+def test_counts_that_differ_from_the_files_are_taken_again(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=1, seats=0), row(id=2)])
     # What Spark 4.2 reports when it had to compute a stage again.
     twice = replace(facts, rows=2 * facts.rows, dropped={name: 2 * count for name, count in facts.dropped.items()})
@@ -143,14 +146,14 @@ def test_counts_that_differ_from_the_files_are_taken_again(spark, tmp_path):
     assert sum(report.rows) == 1
 
 
-def test_no_files_and_no_rows_pass(spark, tmp_path):
+def test_no_files_and_no_rows_pass(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [])
 
     assert sum(verify(spark, files, facts).rows) == 0
     assert verify(spark, [], facts).rows == ()
 
 
-def test_only_the_given_files_count(spark, tmp_path):
+def test_only_the_given_files_count(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i) for i in range(10)], files=3)
     bad, _ = written(spark, tmp_path / "other", [row(carrier="x")])
     Path(bad[0].removeprefix("file://")).rename(tmp_path / "out" / "part-left-over.parquet")
@@ -158,7 +161,7 @@ def test_only_the_given_files_count(spark, tmp_path):
     assert sum(verify(spark, files, facts).rows) == 10
 
 
-def test_a_written_file_that_is_damaged_is_found(spark, tmp_path):
+def test_a_written_file_that_is_damaged_is_found(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i) for i in range(1000)], files=1)
     path = Path(files[0].removeprefix("file://"))
     whole = path.read_bytes()
@@ -175,7 +178,7 @@ def test_a_written_file_that_is_damaged_is_found(spark, tmp_path):
         verify(spark, files, facts)
 
 
-def test_footers_of_another_store_are_a_setup_error(spark, tmp_path):
+def test_footers_of_another_store_are_a_setup_error(spark: SparkSession, tmp_path: Path) -> None:
     _, facts = written(spark, tmp_path, [row()])
 
     with pytest.raises(SetupError, match="file system"):

@@ -1,10 +1,11 @@
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow.parquet as pq
 import pytest
 from annotated_types import Ge, Le, MinLen
 from pydantic import AwareDatetime, Field
+from pyspark.sql import SparkSession
 
 from framework.errors import StoreUnavailable
 from framework.schema.model import Schema, schema_spec
@@ -30,12 +31,12 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def flights(spark, rows):
+def flights(spark: SparkSession, rows: Any) -> Any:
     frame = spark.createDataFrame(rows, "id bigint, carrier string, delay bigint")
     return verify_columns(frame, SPEC, where="test")
 
 
-def test_dropped_rows_are_counted_by_each_rule_before_they_go(spark, tmp_path):
+def test_dropped_rows_are_counted_by_each_rule_before_they_go(spark: SparkSession, tmp_path: Path) -> None:
     rows = [(1, "AA", 10), (2, "A", -1), (3, "BB", -7), (4, "CC", 3), (5, "DD", None), (6, None, 500)]
 
     facts = write_output(flights(spark, rows), SPEC, f"file://{tmp_path}/out", output="default")
@@ -47,7 +48,7 @@ def test_dropped_rows_are_counted_by_each_rule_before_they_go(spark, tmp_path):
     assert recount_drops(facts, SPEC, output="default") == facts.dropped
 
 
-def test_without_drop_rules_rows_are_counted_all_the_same(spark, tmp_path):
+def test_without_drop_rules_rows_are_counted_all_the_same(spark: SparkSession, tmp_path: Path) -> None:
     spec = SchemaSpec("Ids", (Column("id", "long", nullable=False),))
 
     facts = write_output(spark.range(0, 1000, 1, 3), spec, f"file://{tmp_path}/out", output="default")
@@ -56,14 +57,14 @@ def test_without_drop_rules_rows_are_counted_all_the_same(spark, tmp_path):
     assert sum(pq.read_metadata(path).num_rows for path in files(tmp_path / "out")) == 1000
 
 
-def test_no_rows_still_write_a_file_with_the_schema(spark, tmp_path):
+def test_no_rows_still_write_a_file_with_the_schema(spark: SparkSession, tmp_path: Path) -> None:
     write_output(flights(spark, []), SPEC, f"file://{tmp_path}/out", output="default")
 
     (path,) = files(tmp_path / "out")
     assert pq.read_schema(path).names == ["id", "carrier", "delay"]
 
 
-def test_moments_are_micros_and_comments_and_checksums_are_in_the_file(spark, tmp_path):
+def test_moments_are_micros_and_comments_and_checksums_are_in_the_file(spark: SparkSession, tmp_path: Path) -> None:
     class At(Schema):
         at: Annotated[AwareDatetime, Field(description="when it left")]
 
@@ -98,14 +99,14 @@ def many_rules(count: int) -> SchemaSpec:
     return SchemaSpec("Many", tuple(Column(name, kind, nullable=True) for name, kind in kinds.items()), rules=rules)
 
 
-def tiny(spark):
+def tiny(spark: SparkSession) -> Any:
     nan = float("nan")
     rows = [(1, 1, "k1", 0.5, "a", None), (-1, 0, "k1", 0.5, "a", "xxxx"), (2, None, "z", nan, "c", "x"), (None,) * 6]
     return spark.createDataFrame(rows, "id long, n int, s string, f double, m string, o string")
 
 
 @pytest.mark.parametrize("count", [1, 15, 62, 63, 130])
-def test_many_rules_on_a_tiny_frame_end(spark, tmp_path, count):
+def test_many_rules_on_a_tiny_frame_end(spark: SparkSession, tmp_path: Path, count: Any) -> None:
     spec = many_rules(count)
 
     facts = write_output(tiny(spark), spec, f"file://{tmp_path}/out", output="o")
@@ -116,7 +117,7 @@ def test_many_rules_on_a_tiny_frame_end(spark, tmp_path, count):
 
 
 @pytest.mark.parametrize("count", [0, 3, 70])
-def test_rows_that_break_nothing_are_kept(spark, count):
+def test_rows_that_break_nothing_are_kept(spark: SparkSession, count: Any) -> None:
     spec = many_rules(count)
 
     kept = without_broken(tiny(spark), spec.rules, spec)
@@ -125,7 +126,7 @@ def test_rows_that_break_nothing_are_kept(spark, count):
     assert kept.count() == tiny(spark).where(f"not ({any_broken(spec.rules, spec)})").count()
 
 
-def test_counts_are_by_check(spark):
+def test_counts_are_by_check(spark: SparkSession) -> None:
     spec = many_rules(3)
 
     assert count_broken(tiny(spark), spec.rules, spec) == {"r0": 1, "r1": 1, "r2": 0}
@@ -133,7 +134,7 @@ def test_counts_are_by_check(spark):
     assert broken(Check("id.null", "id", "null"), spec) == "`id` IS NULL"
 
 
-def test_an_existing_place_is_never_written_over(spark, tmp_path):
+def test_an_existing_place_is_never_written_over(spark: SparkSession, tmp_path: Path) -> None:
     write_output(flights(spark, [(1, "AA", 10)]), SPEC, f"file://{tmp_path}/out", output="default")
 
     with pytest.raises(Exception, match="PATH_ALREADY_EXISTS"):
@@ -141,7 +142,7 @@ def test_an_existing_place_is_never_written_over(spark, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere/out", "/sys/nowhere/out"])
-def test_a_store_that_refuses_is_said_to(spark, place):
+def test_a_store_that_refuses_is_said_to(spark: SparkSession, place: Any) -> None:
     with pytest.raises(StoreUnavailable, match=r"refuses|read-only") as stop:
         write_output(flights(spark, [(1, "AA", 10)]), SPEC, f"file://{place}", output="default")
 
