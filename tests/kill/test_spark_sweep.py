@@ -1,9 +1,7 @@
 """SIGKILL of a real Spark run in each of its phases, driver and JVM at once, with a reader that looks all the while."""
 
-import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from framework.runner import PHASES
 from framework.storage.paths import run_path
-from tests.kill.harness import NEVER, Commands, Ended, Kill, Victims, sweep
+from tests.kill.harness import Commands, Kill, sweep
 from tests.kill.spark_subject import KEY
 
 SUBJECT = "tests.kill.spark_subject:SparkRun"
@@ -41,30 +39,10 @@ def command(place: Path, generation: int, attempt: int) -> list[str]:
     return [sys.executable, "-m", "tests.kill.spark_subject", str(place), str(generation), str(attempt)]
 
 
-@dataclass(frozen=True)
-class FirstOnce:
-    """Version 1 is computed once and copied to each place: it is the same everywhere, and a JVM costs seconds."""
-
-    victims: Victims
-    made: Path
-
-    def run(self, place: Path, generation: int, attempt: int, kill: Kill) -> tuple[Ended, str]:
-        if generation != 1 or place == self.made:
-            return self.victims.run(place, generation, attempt, kill)
-        if not self.made.exists():
-            ended = self.victims.run(self.made, 1, 1, NEVER)
-            if ended[0] != "finished":
-                return ended
-        shutil.copytree(self.made / "store", place / "store")
-        return "finished", ""
-
-
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark: SparkSession) -> None:
-    victims = FirstOnce(Commands(command, TRACES), tmp_path / "first")
-
-    report = sweep(SUBJECT, victims, [Kill(phase=phase) for phase in TRACES], tmp_path / "places")
+    report = sweep(SUBJECT, Commands(command, TRACES), [Kill(phase=phase) for phase in TRACES], tmp_path / "places")
 
     assert report.problems == []
     assert len(report.points) == 12
@@ -80,7 +58,7 @@ def test_two_hundred_kills_of_a_spark_run(tmp_path: Path, spark: SparkSession) -
     kills = [Kill(phase=phase) for phase in TRACES] * 6
     kills += [Kill(after_s=draw.uniform(0, 8)) for _ in range(200 - len(kills))]
 
-    report = sweep(SUBJECT, FirstOnce(Commands(command, TRACES), tmp_path / "first"), kills, tmp_path / "places")
+    report = sweep(SUBJECT, Commands(command, TRACES), kills, tmp_path / "places")
 
     assert report.problems == []
     print(f"{len(report.points)} points, {report.killed} killed, {report.looks} looks, {report.seconds:.0f} s")
