@@ -58,6 +58,7 @@ def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted
         map_count=None if run.key.map_index is None else _count(ti, ti.task_id),
         spark_conf=_spark_conf(task),
         workspace=str(settings.workspace),
+        short_job=settings.short_jobs,
     )
     return Admitted(run, linked, told)
 

@@ -32,6 +32,8 @@ class Settings:
     """Shortest pause before a run starts again because an input was not there. Default 5; it grows with the wait."""
     lost_budget: int
     """How often one try starts again after the machine lost its run, unseen by the author's retries. Default 3."""
+    short_jobs: bool
+    """Start every run for jobs of seconds: quick compiler, serial collector. Default False: long jobs would crawl."""
 
 
 def read_settings() -> Settings:
@@ -49,4 +51,5 @@ def read_settings() -> Settings:
         poll_s=float(conf.get(SECTION, "poll_s", fallback=None) or 1.0),
         pause_s=float(conf.get(SECTION, "pause_s", fallback=None) or 5.0),
         lost_budget=int(conf.get(SECTION, "lost_budget", fallback=None) or 3),
+        short_jobs=conf.getboolean(SECTION, "short_jobs", fallback=False),
     )

@@ -96,7 +96,7 @@ class RunFacts(Record):
 
 
 class ExportedConfig(Record):
-    """Everything a driver is told."""
+    """Everything a driver is told. ``short_job``: starting counts more than running, so the JVM compiles quickly."""
 
     version: Literal[1] = 1
     key: RunKey
@@ -110,6 +110,7 @@ class ExportedConfig(Record):
     map_count: NonNegativeInt | None = None
     spark_conf: Mapping[str, str] = Field(default_factory=dict)
     workspace: str
+    short_job: bool = False
 
 
 class OutputFacts(Record):

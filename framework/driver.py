@@ -68,7 +68,12 @@ def _session(config: ExportedConfig) -> AbstractContextManager["SparkSession"]:
     from framework.spark.session import open_session
     from framework.spark.settings import SessionSettings
 
-    settings = SessionSettings(app_name=str(config.key), conf=config.spark_conf, archive_dir=archive_home())
+    settings = SessionSettings(
+        app_name=str(config.key),
+        conf=config.spark_conf,
+        archive_dir=archive_home(),
+        short_job=config.short_job,
+    )
     return open_session(settings)
 
 

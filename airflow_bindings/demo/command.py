@@ -100,7 +100,11 @@ def _airflow(workspace: Path, world: World, talk: Talk) -> Any:
         home=home,
         bundles=tuple(TeamBundle(team, dags / team) for team in teams),
         port=free_port(),
-        extra={"AIRFLOW__TEAMSPARK__WORKSPACE": str(workspace), "AIRFLOW__TEAMSPARK__STATE_DIR": str(launches)},
+        extra={
+            "AIRFLOW__TEAMSPARK__WORKSPACE": str(workspace),
+            "AIRFLOW__TEAMSPARK__STATE_DIR": str(launches),
+            "AIRFLOW__TEAMSPARK__SHORT_JOBS": "True",
+        },
     )
     return running(stack, launches=launches, say=talk)
 
