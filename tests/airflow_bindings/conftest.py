@@ -41,7 +41,8 @@ def _close_database() -> None:
 
     from airflow import settings
 
-    asyncio.run(settings.async_engine.dispose())
+    if settings.async_engine is not None:
+        asyncio.run(settings.async_engine.dispose())
     settings.dispose_orm(do_log=False)
 
 

@@ -50,7 +50,9 @@ def _life(state: LaunchState, *, try_number: int = 2, clear_number: int = 0, ref
     told = ExportedConfig(key=KEY, epoch=Epoch("", 0, 0), job=str(job), run=facts, workspace="/")
     admitted = Admitted(TaskRun(KEY, facts, try_number, clear_number), LinkedTask(TaskSpec(job), KEY.task, {}), told)
     task = SimpleNamespace(log=logging.getLogger("test"), killed=False, deferrable=False)
-    settings = Settings(Path("/"), Path("/"), "python", "tiny", poll_s=0.01, pause_s=0.01, lost_budget=1, short_jobs=True)
+    settings = Settings(
+        Path("/"), Path("/"), "python", "tiny", poll_s=0.01, pause_s=0.01, lost_budget=1, short_jobs=True
+    )
     return Life(task, {}, settings, admitted, Store(refuses=refuses), MemoryLauncher(), state)
 
 
