@@ -35,8 +35,11 @@ def connection_id(team: str) -> str:
     return f"{team}__spark"
 
 
-def submit_options(team: str, *, name: str, conf: Mapping[str, str]) -> tuple[str, ...]:
+def submit_options(team: str, *, name: str) -> tuple[str, ...]:
     """The options of ``spark-submit`` for the team's connection, from ``--master`` on.
+
+    The author's settings are not among them: they travel in the exported configuration, where the session knows them
+    as the author's. Here ``--conf spark.master=...`` would pass for the connection's word.
 
     Raises: ConfigError when the connection is missing or is not of this machine.
     """
@@ -44,7 +47,7 @@ def submit_options(team: str, *, name: str, conf: Mapping[str, str]) -> tuple[st
 
     conn_id = connection_id(team)
     _require_connection(conn_id)
-    hook = SparkSubmitHook(conn_id=conn_id, conf=dict(conf), name=name)
+    hook = SparkSubmitHook(conn_id=conn_id, name=name)
     application = "-"
     command = hook._build_spark_submit_command(application)  # noqa: SLF001  its submit() blocks and cannot be adopted
     options = tuple(command[1 : command.index(application, len(command) - 1)])

@@ -157,8 +157,8 @@ class Life:
         return self.state.name
 
     def _request(self) -> LaunchRequest:
-        run, conf = self.admitted.run, self.admitted.told.spark_conf
-        options = submit_options(run.key.team, name=self._name, conf=conf)
+        run = self.admitted.run
+        options = submit_options(run.key.team, name=self._name)
         return LaunchRequest(
             name=self._name,
             key=run.key,

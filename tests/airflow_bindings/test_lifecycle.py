@@ -91,14 +91,15 @@ def test_the_hook_writes_the_options_and_no_secret_reaches_the_run(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "hush")
     monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "hush")
-    dag = _one(platform, name, {}, spark_conf={"spark.sql.ansi.enabled": "true"})
+    dag = _one(platform, name, {}, spark_conf={"spark.master": "yarn", "spark.sql.shuffle.partitions": "4"})
 
     platform.run(dag, platform.manual(dag, DATE))
 
     (told,) = platform.launches(dag.dag_id)
     words = shlex.split(told["env"]["PYSPARK_SUBMIT_ARGS"])
     assert words[:2] == ["--master", "local[2]"]
-    assert "spark.sql.ansi.enabled=true" in words
+    assert [word for word in words if "yarn" in word or "shuffle" in word] == []
+    assert told["spark_conf"]["spark.sql.shuffle.partitions"] == "4"
     assert words[-1] == "pyspark-shell"
     assert [value for value in told["env"].values() if "hush" in value] == []
     # Witness: the worker itself has them, and inheriting would have passed them on.
