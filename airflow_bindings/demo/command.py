@@ -15,6 +15,7 @@ from airflow_bindings.demo.drive import DONE, Arrival, Driver
 from airflow_bindings.demo.facts import TaskFacts, task_facts
 from airflow_bindings.demo.itinerary import DAGS, MAX_DAYS, Leg, itineraries
 from airflow_bindings.demo.landing import installed_data, land
+from airflow_bindings.demo.ports import export_ports
 from airflow_bindings.local import processes
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.signals import interruptible
@@ -96,6 +97,7 @@ def _airflow(workspace: Path, world: World, talk: Talk) -> Any:
     home, launches = workspace / HOME / "airflow", workspace / HOME / "launches"
     dags = workspace / "airflow_bindings" / "dags"
     teams = [team for team in sorted(world.teams.by_name) if (dags / team).is_dir()]
+    export_ports(workspace, {team: dags / team for team in teams})
     stack = AirflowStack(
         home=home,
         bundles=tuple(TeamBundle(team, dags / team) for team in teams),
