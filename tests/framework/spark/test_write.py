@@ -1,3 +1,8 @@
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +21,8 @@ from framework.spark.measure import any_broken, broken, count_broken, without_br
 from framework.spark.write import recount_drops, write_output
 
 pytestmark = pytest.mark.spark
+
+ROOT = Path(__file__).parents[3]
 
 
 class Flight(Schema, key=("id",), rules={"late": Drop("delay > 5 or delay is null")}):
@@ -147,3 +154,57 @@ def test_a_store_that_refuses_is_said_to(spark: SparkSession, place: Any) -> Non
         write_output(flights(spark, [(1, "AA", 10)]), SPEC, f"file://{place}", output="default")
 
     assert stop.value.where == f"file://{place}"
+
+
+def test_a_full_store_is_said_to_be_full(spark: SparkSession, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    spec = SchemaSpec("Ids", (Column("id", "long", nullable=True), Column("x", "string", nullable=True)))
+    try:
+        with pytest.raises(StoreUnavailable, match="the store is full"):
+            rows = spark.range(100_000).selectExpr("id", "sha2(string(id), 512) x")
+            write_output(rows, spec, f"file://{small}/out", output="default")
+    finally:
+        # Lazy: Spark leaves the half-written file open until its task is collected.
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
+
+
+NAIVE = """
+import os, sys, threading
+from pyspark.sql import Observation, functions as F
+from framework.spark.archive import archive_home
+from framework.spark.session import SessionSettings, open_session
+from framework.spark.measure import broken
+from tests.framework.spark.test_write import many_rules, tiny
+spec = many_rules(int(sys.argv[1]))
+with open_session(SessionSettings("naive", archive_dir=archive_home(), short_job=True)) as spark:
+    print("STARTED", flush=True)
+    counts = [F.count_if(F.expr(broken(rule, spec))).alias(rule.name) for rule in spec.rules]
+    bad = " OR ".join(broken(rule, spec) for rule in spec.rules)
+    seen = Observation()
+    kept = tiny(spark).withColumn("bad", F.expr(bad)).observe(seen, F.count_if("bad").alias("bad"), *counts)
+    kept.where("not bad").drop("bad").write.parquet(sys.argv[2])
+    print("ENDED", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.long
+def test_with_the_rules_themselves_in_both_places_fifteen_would_not_end(tmp_path: Path) -> None:
+    def ends(rules: int) -> bool:
+        command = [sys.executable, "-c", NAIVE, str(rules), str(tmp_path / f"out{rules}")]
+        with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE) as process:
+            try:
+                return b"ENDED" in process.communicate(timeout=90)[0]
+            except subprocess.TimeoutExpired as late:
+                assert b"STARTED" in (late.stdout or b"")
+                return False
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    assert ends(2)
+    assert not ends(15)
