@@ -1,5 +1,7 @@
 """From a job's name to its class, and each way this fails, on a jobs package made for the test."""
 
+import os
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -101,7 +103,6 @@ def test_a_class_that_is_no_job_is_told(write_job: Writer, name: str) -> None:
         ("x = 1\n\ny = x / 0\n", 3, ["ZeroDivisionError: division by zero"]),
         ("def f():\n    raise KeyError\nf()\n", 2, ["KeyError: no message"]),
         (f"{HEAD}class Bad(Schema):\n    _id: int\n    x: set\n", 4, ["Bad cannot be a schema", "- _id:", "- x:"]),
-        ("import pyspark.sql.functions as F\nC = F.col('x')\n", 2, ["a module is imported without one", "inside transform"]),
     ],
 )  # fmt: skip
 def test_a_module_that_cannot_be_imported_is_told_with_its_line(
@@ -114,6 +115,23 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_line(
     assert f"jobs.{TEAM}.broken cannot be imported" in told
     assert f"{path}:{line}" in told
     assert all(sentence in told for sentence in sentences)
+
+
+def test_an_expression_of_spark_in_a_module_is_told(write_job: Writer) -> None:
+    """In a process of its own: with a session open, as other tests have it, Spark would not mind."""
+    path = write_job("broken", "import pyspark.sql.functions as F\nC = F.col('x')\n")
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"from framework.job import load_job; load_job('jobs.{TEAM}.broken:Delays')"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(path.parents[2])},
+        check=False,
+    )
+
+    assert "a module is imported without one" in done.stderr
+    assert "inside transform" in done.stderr
+    assert f"{path}:2" in done.stderr
 
 
 def test_importing_a_job_imports_no_pyspark(write_job: Writer, tmp_path: Path) -> None:
