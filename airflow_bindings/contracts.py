@@ -3,13 +3,14 @@
 A DAG file is checked against this file instead of the job's module, which parsing must not import.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from framework.errors import ConfigError
+from framework.exports import JobsExport
+from framework.job import JobContract
 
 FILE: Final = "jobs.json"
 
@@ -35,17 +36,17 @@ def read_contracts(bundle: Path | None) -> Contracts | None:
     if path is None or not path.is_file():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return {str(job["job"]): _ports(job) for job in data["jobs"]}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        exported = JobsExport.parse_json(path.read_bytes(), where=FILE)
+        return {name: _ports(contract) for name, contract in exported.contracts().items()}
+    except ConfigError as error:
         raise ConfigError(
             "not an export of jobs",
             where=FILE,
-            got=f"{type(error).__name__}: {error}",
+            details=[error.what, *error.details, *([str(error.got)] if error.got else [])],
             next_step=f"make it again: teamspark jobs export --out <bundle>/{FILE}",
         ) from error
 
 
-def _ports(job: Mapping[str, Any]) -> JobPorts:
-    needed = {str(port["name"]): not port["optional"] for port in job["inputs"] if not port["source"]}
-    return JobPorts(str(job["hash"]), needed, tuple(str(port["name"]) for port in job["outputs"]))
+def _ports(contract: JobContract) -> JobPorts:
+    needed = {port.name: not port.optional for port in contract.inputs if not port.source}
+    return JobPorts(contract.hash, needed, tuple(port.name for port in contract.outputs))

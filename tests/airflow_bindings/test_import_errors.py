@@ -4,34 +4,30 @@ from typing import Any
 
 import pytest
 
+from framework.exports import JobsExport
+from framework.job import InputPort, JobContract, OutputPort
+from framework.schema.spec import SchemaSpec
 from tests.airflow_bindings.platform import Platform
 
-JOBS = {
-    "version": 1,
-    "jobs": [
-        {
-            "job": "jobs.flights.ingest:Ingest",
-            "hash": "1" * 64,
-            "inputs": [{"name": "raw", "optional": False, "source": "faa"}],
-            "outputs": [{"name": "default"}, {"name": "rejects"}],
-        },
-        {
-            "job": "jobs.flights.delays:Delays",
-            "hash": "2" * 64,
-            "inputs": [
-                {"name": "flights", "optional": False, "source": None},
-                {"name": "yesterday", "optional": True, "source": None},
-            ],
-            "outputs": [{"name": "default"}],
-        },
-        {
-            "job": "jobs.flights.top:Top",
-            "hash": "3" * 64,
-            "inputs": [{"name": "rows", "optional": False, "source": None}],
-            "outputs": [{"name": "default"}],
-        },
-    ],
-}
+ROWS = SchemaSpec("Rows", ())
+
+
+def _job(name: str, inputs: tuple[InputPort, ...], *outputs: str) -> JobContract:
+    ports = tuple(OutputPort(output, ROWS) for output in outputs)
+    return JobContract(name, "", inputs, ports, (), {}, len(outputs) > 1)
+
+
+JOBS: dict[str, Any] = JobsExport.of(
+    [
+        _job("jobs.flights.ingest:Ingest", (InputPort("raw", ROWS, source="faa"),), "default", "rejects"),
+        _job(
+            "jobs.flights.delays:Delays",
+            (InputPort("flights", ROWS), InputPort("yesterday", ROWS, optional=True)),
+            "default",
+        ),
+        _job("jobs.flights.top:Top", (InputPort("rows", ROWS),), "default"),
+    ]
+).model_dump(mode="json")
 INGEST = 'ingest = Spark(task_id="ingest", job="jobs.flights.ingest:Ingest")'
 
 
@@ -238,7 +234,7 @@ def test_edges_become_dependencies_and_assets(
     assert [asset.name for asset in dag.get_task("t").outlets] == [f"flights/{dag.dag_id}/t"]
     read = {asset.name for asset in dag.get_task("t").inlets}
     assert read == {f"flights/{dag.dag_id}/{producer}" for producer in producers}
-    assert linked["t"].contract in ("2" * 64, "3" * 64)
+    assert linked["t"].contract in {job["hash"] for job in JOBS["jobs"].values()}
 
 
 def test_edges_in_task_groups_use_full_ids(platform: Platform, name: str) -> None:
@@ -255,10 +251,10 @@ def test_edges_in_task_groups_use_full_ids(platform: Platform, name: str) -> Non
 
 
 def test_a_broken_export_is_told(platform: Platform, name: str) -> None:
-    error = platform.errors(_body(name), jobs={"version": 1, "jobs": [{"job": "x"}]})
+    error = platform.errors(_body(name), jobs={"version": 1, "jobs": {"x": {"version": 1, "job": "x"}}})
 
     assert "not an export of jobs" in error
-    assert "KeyError: 'inputs'" in error
+    assert "KeyError: 'description'" in error
 
 
 def test_without_the_policy_json_edges_are_refused_when_they_run(platform: Platform, name: str, capfd: Any) -> None:
