@@ -23,6 +23,8 @@ Number: TypeAlias = int | float
 Verdict: TypeAlias = Literal["kept", "broken", "unknown"]
 
 _WRITER: Final = "parquet-mr"
+# What parquet-java writes for a chunk whose pages all refer to its dictionary; levels are RLE or bit-packed.
+_DICTIONARY_ONLY: Final = frozenset({"PLAIN_DICTIONARY", "RLE", "BIT_PACKED"})
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 a timestamp_ntz has no zone; aware ones are brought to UTC first
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -32,6 +34,7 @@ class Range:
     """What the chunks of one leaf column hold. ``nulls`` None: not told. ``low`` and ``high`` are physical values.
 
     ``bounded`` false: some chunk with values does not tell its bounds. ``nan``: some chunk says that it holds NaN.
+    ``listed``: every chunk has a dictionary of its values and no page without it.
     """
 
     nulls: int | None = 0
@@ -40,9 +43,11 @@ class Range:
     high: Number | None = None
     bounded: bool = True
     nan: bool = False
+    listed: bool = True
 
     def add(self, chunk: Any) -> None:
         """Take in one column chunk of pyarrow's metadata."""
+        self.listed = self.listed and chunk.has_dictionary_page and set(chunk.encodings) <= _DICTIONARY_ONLY
         told = chunk.statistics
         if told is None or not told.has_null_count:
             self.nulls, self.bounded = None, False

@@ -1,21 +1,24 @@
 """Whether written rows keep their checks, before anybody can read them.
 
-Footers first, which cost Spark nothing; one aggregate over the private files for what footers cannot prove; counts per
-rule, and keys of a few rows, only when something broke.
+Footers first, and the dictionaries of text columns, which cost Spark nothing; one aggregate over the private files for
+what those cannot prove; counts per rule, and keys of a few rows, only when something broke.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from framework.errors import CheckFailed, SetupError, StoreUnavailable, clip
+from framework.errors import CheckFailed, InputChanged, InputCorrupt, SetupError, StoreUnavailable, clip
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.columns import struct_type
 from framework.spark.files import DataFile, local_path, reading
 from framework.spark.footers import Footers, prove, read_footers
 from framework.spark.measure import measure, sample_keys
+from framework.spark.values import kept_by_values
 from framework.spark.write import WriteFacts, recount_drops
 
 
@@ -24,7 +27,7 @@ class CheckReport:
     """``rows`` per file in the order of the files. Counts are rows by full check name, zeros included.
 
     ``violations`` of a ``drop`` check are the rows that were left out. ``samples`` holds keys, never whole rows.
-    ``proven`` are the checks that the footers alone have settled.
+    ``proven`` are the checks that footers and dictionaries have settled.
     """
 
     rows: tuple[int, ...]
@@ -42,24 +45,29 @@ def verify_output(
     The rows that count are those in the files' footers: where the write pass counted others (Spark 4.2 counts a stage
     twice that it had to compute again), what was dropped is counted once more.
 
-    Raises: CheckFailed naming each broken check of policy ``fail``, with counts and up to five keys of such rows.
+    Raises: CheckFailed naming each broken check of policy ``fail``, with counts and up to five keys of such rows;
+    StoreUnavailable for a file that is not as it was written.
     """
     where = where or f"output {output}"
-    footers = _footers(files, where)
+    paths = _paths(files, where)
+    with _just_written(where):
+        footers = read_footers(paths)
+        asked = [check for check in spec.checks if check.policy != "drop"]
+        proven = _proven(asked, spec, footers)
+        proven |= kept_by_values([check for check in asked if check.name not in proven], spec, paths, footers)
     dropped = dict(observed.dropped)
     if sum(footers.rows) != observed.rows and dropped:
         dropped = recount_drops(observed, spec, output=output)
-    asked = [check for check in spec.checks if check.policy != "drop"]
-    proven, open_checks = _settle(asked, spec, footers)
+    open_checks = [check for check in asked if check.name not in proven]
     frame = written_frame(spark, files, spec)
-    with reading([DataFile(uri) for uri in files], where=where):
+    with _just_written(where), reading([DataFile(uri) for uri in files], where=where):
         _, measured = measure(frame, open_checks, spec) if open_checks else (0, {})
         counts = dict.fromkeys(proven, 0) | measured
         report = CheckReport(
             footers.rows,
             {f"{output}.{check.name}": counts[check.name] for check in asked} | dropped,
             dropped=dropped,
-            proven=tuple(f"{output}.{check}" for check in proven),
+            proven=tuple(f"{output}.{check.name}" for check in asked if check.name in proven),
         )
         return judge(report, frame, spec, prefix=output, where=where)
 
@@ -98,18 +106,17 @@ def _line(check: str, count: int, keys: Sequence[str]) -> str:
     return f"{check}: {count} row(s)" + (f", such as {'; '.join(keys)}" if keys else "")
 
 
-def _settle(checks: Sequence[Check], spec: SchemaSpec, footers: Footers) -> tuple[list[str], list[Check]]:
-    """The names of the checks that the footers prove, and the checks that are left to measure."""
-    proven: list[str] = []
-    left: list[Check] = []
-    for check in checks:
-        known = check.column is not None and prove(check, spec.column(check.column), footers) == "kept"
-        settled = known or sum(footers.rows) == 0
-        proven.append(check.name) if settled else left.append(check)
-    return proven, left
+def _proven(checks: Sequence[Check], spec: SchemaSpec, footers: Footers) -> set[str]:
+    """The names of the checks that the footers settle."""
+    return {
+        check.name
+        for check in checks
+        if sum(footers.rows) == 0
+        or (check.column is not None and prove(check, spec.column(check.column), footers) == "kept")
+    }
 
 
-def _footers(files: Sequence[str], where: str) -> Footers:
+def _paths(files: Sequence[str], where: str) -> list[Path]:
     paths = [path for path in map(local_path, files) if path is not None]
     if len(paths) < len(files):
         raise SetupError(
@@ -118,12 +125,17 @@ def _footers(files: Sequence[str], where: str) -> Footers:
             got=clip(next(uri for uri in files if local_path(uri) is None)),
             next_step="use a store in a directory",
         )
+    return paths
+
+
+@contextmanager
+def _just_written(where: str) -> Iterator[None]:
     try:
-        return read_footers(paths)
-    except (OSError, pa.ArrowException) as error:
+        yield
+    except (OSError, pa.ArrowException, InputCorrupt, InputChanged) as error:
         raise StoreUnavailable(
             "a file that was just written cannot be read",
             where=where,
-            got=clip(str(error)),
+            details=getattr(error, "details", None) or [clip(str(error))],
             next_step="run again; if it stays so, the store loses what it is given",
         ) from error

@@ -22,6 +22,7 @@ from framework.schema.types import Drop, Float32, Int8, Int16, Int32, Warn, to_s
 from framework.spark.footers import prove, read_footers
 from framework.spark.measure import broken
 from framework.spark.rows import frame_of_rows
+from framework.spark.values import kept_by_values
 
 pytestmark = pytest.mark.spark
 
@@ -253,6 +254,37 @@ def test_footers_prove_what_holds_and_never_what_does_not(written: Any) -> None:
     assert verdicts["pattern"] == {"unknown"}
 
 
+def test_listed_texts_prove_what_holds_and_never_what_does_not(written: Any) -> None:
+    spec, rows, _, files = written
+    pydantic = adapters()
+    kept: dict[str, set[bool]] = {}
+    checks = [check for check in spec.checks if spec.column(str(check.column)).type == "string"]
+
+    for number, path in files.items():
+        proven = kept_by_values(checks, spec, [path], read_footers([path]))
+        for check in checks:
+            values = [row[check.column] for row in rows if row["set"] == number]
+            holds = all(value is None or keeps_one(check, pydantic[str(check.column)], value) for value in values)
+            kept.setdefault(check.kind, set()).add(check.name in proven)
+            assert holds or check.name not in proven, (number, check, values)
+
+    assert all(kept[kind] == {True, False} for kind in ("pattern", "min_length", "max_length", "enum"))
+    assert kept["null"] == {False}
+
+
+PYDANTIC_SAYS = {
+    "ge": {"greater_than_equal"},
+    "gt": {"greater_than"},
+    "le": {"less_than_equal"},
+    "lt": {"less_than"},
+    "multiple_of": {"multiple_of"},
+    "min_length": {"string_too_short", "bytes_too_short"},
+    "max_length": {"string_too_long", "bytes_too_long"},
+    "pattern": {"string_pattern_mismatch"},
+    "enum": {"literal_error", "enum"},
+}
+
+
 def keeps_one(check: Check, adapter: TypeAdapter[Any], value: Any) -> bool:
     """pydantic's word on ``check`` alone: a null breaks the null check only, and no other check speaks of it."""
     if value is None:
@@ -262,8 +294,7 @@ def keeps_one(check: Check, adapter: TypeAdapter[Any], value: Any) -> bool:
     try:
         adapter.validate_python(value)
     except ValidationError as error:
-        kinds = {"ge": "greater_than_equal", "gt": "greater_than", "le": "less_than_equal", "lt": "less_than"}
-        return kinds.get(check.kind) not in {item["type"] for item in error.errors()}
+        return not {item["type"] for item in error.errors()} & PYDANTIC_SAYS[check.kind]
     return True
 
 

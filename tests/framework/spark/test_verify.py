@@ -2,12 +2,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow.parquet as pq
 import pytest
 from annotated_types import Ge, Lt
 from pydantic import Field
 from pyspark.sql import SparkSession
 
-from framework.errors import CheckFailed, InputCorrupt, SetupError, StoreUnavailable
+from framework.errors import CheckFailed, SetupError, StoreUnavailable
 from framework.schema.model import Schema, schema_spec
 from framework.schema.types import Drop, Warn
 from framework.spark.columns import verify_columns
@@ -56,6 +57,7 @@ def test_clean_rows_pass_and_every_check_has_its_zero(spark: SparkSession, tmp_p
     assert report.violations == dict.fromkeys((f"default.{check.name}" for check in SPEC.checks), 0)
     assert set(report.proven) == {
         "default.carrier.null",
+        "default.carrier.pattern",
         "default.id.null",
         "default.id.ge",
         "default.departure.null",
@@ -174,7 +176,20 @@ def test_a_written_file_that_is_damaged_is_found(spark: SparkSession, tmp_path: 
     flipped = bytearray(whole)
     flipped[20] ^= 0xFF  # in the first page: of column carrier, whose pattern no footer proves
     path.write_bytes(flipped)
-    with pytest.raises(InputCorrupt, match="not what was published"):
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        verify(spark, files, facts)
+
+
+def test_a_page_that_only_spark_reads_is_checked_too(spark: SparkSession, tmp_path: Path) -> None:
+    files, facts = written(spark, tmp_path, [row(id=i) for i in range(1000)], files=1)
+    path = Path(files[0].removeprefix("file://"))
+    path.with_name(f".{path.name}.crc").unlink()
+    content = bytearray(path.read_bytes())
+    chunk = pq.read_metadata(path).row_group(0).column(2)  # departure: the rule over the row reads it
+    content[chunk.data_page_offset + chunk.total_compressed_size - 5] ^= 0x04
+    path.write_bytes(content)
+
+    with pytest.raises(StoreUnavailable, match="CRC checksum"):
         verify(spark, files, facts)
 
 
