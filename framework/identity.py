@@ -11,6 +11,7 @@ from framework.errors import ConfigError
 
 TEAM: Final = re.compile(r"[a-z][a-z0-9]{2,29}")
 RESERVED_TEAMS: Final = frozenset({"shared", "default"})
+_NEW_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _JOB: Final = re.compile(r"jobs\.([a-z][a-z0-9]{2,29})((?:\.[a-z_][a-z0-9_]*)+):([A-Z][A-Za-z0-9]*)")
 
 
@@ -27,6 +28,11 @@ def check_team(name: str) -> str:
             next_step="choose another name; a display name may be any text",
         )
     return name
+
+
+def snake_case(name: str) -> str:
+    """A class's name as folders and laptops' tasks are called: ``DelayByCarrier`` is ``delay_by_carrier``."""
+    return _NEW_WORD.sub("_", name).lower()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from framework.config import EdgeRef, ExportedConfig, RunFacts
 from framework.errors import ConfigError
-from framework.identity import Epoch, JobName, RunKey
+from framework.identity import Epoch, JobName, RunKey, snake_case
 from framework.storage.paths import LOCAL_DAG, RunRecord, run_segment
 
 
@@ -61,8 +61,8 @@ def _place(job: str) -> tuple[str, str]:
     try:
         name = JobName.parse(job)
     except ConfigError:
-        return "nobody", job.rpartition(":")[2].rpartition(".")[2]
-    return name.team, f"{name.module.split('.', 2)[2]}.{name.class_name}"
+        return "nobody", snake_case(job.rpartition(":")[2].rpartition(".")[2])
+    return name.team, f"{name.module.split('.', 2)[2]}.{snake_case(name.class_name)}"
 
 
 def _moment(value: date | datetime | None) -> datetime | None:

@@ -35,16 +35,16 @@ class Computation:
     watch: Stopwatch
 
     def run(self, spark: "SparkSession") -> tuple[Published, tuple[str, ...]]:
-        with self.watch.phase("read"), foreign(self.plan.contract.job, "reading the inputs"):
-            reads = read_inputs(spark, self.plan, self.world)
-        with self.watch.phase("transform"):
-            frames = self._transform(spark, reads)
-        with self.watch.phase("claim"):
-            attempt = self._claim()
         try:
+            with self.watch.phase("read"), foreign(self.plan.contract.job, "reading the inputs"):
+                reads = read_inputs(spark, self.plan, self.world)
+            with self.watch.phase("transform"):
+                frames = self._transform(spark, reads)
+            with self.watch.phase("claim"):
+                attempt = self._claim()
             return self._publish(spark, attempt, frames, reads)
         finally:
-            spark.catalog.clearCache()  # what transform persisted
+            spark.catalog.clearCache()  # parsed sources, and what transform persisted
 
     def _transform(self, spark: "SparkSession", reads: Reads) -> dict[str, "DataFrame"]:
         contract = self.plan.contract

@@ -30,6 +30,9 @@ _OURS: Final = frozenset(
     }
 )  # fmt: skip
 
+_KEPT_BYTES: Final = 2**30
+"""Beyond so many bytes of text files the rows are parsed at each use: they might not fit beside the job's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceRead(SourceFiles):
@@ -47,7 +50,10 @@ class SourceRows:
 
 
 def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, port: str, where: str) -> SourceRows:
-    """The rows of ``source`` as ``spec``, measured: this reads the files once, and each use of the frame once more.
+    """The rows of ``source`` as ``spec``, measured.
+
+    Rows of text files are kept once they are parsed, unless there are very many: each use reads those again, as it
+    does Parquet. Whoever runs the job drops what was kept.
 
     Check names start with ``port``. Raises: ConfigError for an option that is not the author's; SchemaMismatch for a
     declared column that is not there; CheckFailed; InputChanged and InputCorrupt naming the file.
@@ -57,6 +63,9 @@ def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, po
     with reading(source.files, where=where):
         frame, more = READERS[source.format](spark, source, spec, where)
         verify_rules(frame, spec, where=where)
+        if source.format != "parquet" and sum(file.bytes or 0 for file in source.files) <= _KEPT_BYTES:
+            # Text is slow to parse, and what was measured is then also what is used, however often it is used.
+            frame = frame.persist()
         parse = Check(PARSE, None, "sql", _parsed(spec), source.on_bad)
         return _measured(frame, replace(spec, rules=(parse, *more, *spec.rules)), port=port, where=where)
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from framework.spark.archive import dump_options
-from framework.spark.session import Launch, prepare, running
+from framework.spark.session import SHORT_JOB, Launch, prepare, running
 from framework.spark.settings import SessionSettings, effective_settings
 
 _DUMP_TIMEOUT_S = 500  # the JVM writes the archive while it exits: 12 to 15 s on two quiet cores
@@ -26,7 +26,8 @@ def main(request: Mapping[str, str]) -> None:
         conf["spark.driver.extraClassPath"] = request["class_path"]
     settings = SessionSettings("class-data archive", master="local[2]", conf=conf)
     plain = prepare(settings, os.environ)
-    dumping = effective_settings(settings, java_options=dump_options(Path(request["archive"])))
+    # What is archived are classes, whatever compiler or collector ran beside: the quick ones leave the cores alone.
+    dumping = effective_settings(settings, java_options=(*SHORT_JOB, *dump_options(Path(request["archive"]))))
     with running(Launch(dumping, plain.environ, exit_timeout_s=_DUMP_TIMEOUT_S)) as spark:
         exercise(spark, request["data"])
 

@@ -1,13 +1,15 @@
 """Whether written rows keep their checks, before anybody can read them.
 
-Footers first, and the dictionaries of text columns, which cost Spark nothing; one aggregate over the private files for
-what those cannot prove; counts per rule, and keys of a few rows, only when something broke.
+Footers first, the dictionaries of text columns, and the key columns of small outputs, which cost Spark nothing; one
+aggregate over the private files for what those cannot prove; counts per rule, and keys of a few rows, only when
+something broke.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -17,9 +19,12 @@ from framework.schema.spec import Check, SchemaSpec
 from framework.spark.columns import struct_type
 from framework.spark.files import DataFile, local_path, reading
 from framework.spark.footers import Footers, prove, read_footers
+from framework.spark.keys import unique_by_reading
 from framework.spark.measure import measure, sample_keys
 from framework.spark.values import kept_by_values
 from framework.spark.write import WriteFacts, recount_drops
+
+_KEY: Final = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class CheckReport:
     """``rows`` per file in the order of the files. Counts are rows by full check name, zeros included.
 
     ``violations`` of a ``drop`` check are the rows that were left out. ``samples`` holds keys, never whole rows.
-    ``proven`` are the checks that footers and dictionaries have settled.
+    ``proven`` are the checks that were settled without Spark: by footers, dictionaries, or key columns.
     """
 
     rows: tuple[int, ...]
@@ -55,6 +60,8 @@ def verify_output(
         asked = [check for check in spec.checks if check.policy != "drop"]
         proven = _proven(asked, spec, footers)
         proven |= kept_by_values([check for check in asked if check.name not in proven], spec, paths, footers)
+        if _KEY in {check.name for check in asked} - proven and unique_by_reading(spec, paths, footers):
+            proven.add(_KEY)
     dropped = dict(observed.dropped)
     if sum(footers.rows) != observed.rows and dropped:
         dropped = recount_drops(observed, spec, output=output)

@@ -4,7 +4,6 @@
 needs them, ``case.yaml`` with ``run`` (a date), ``parameters`` and ``fails`` (check name to number of rows).
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +14,7 @@ import yaml
 from pydantic import Field
 
 from framework.errors import ConfigError
+from framework.identity import snake_case
 from framework.job import Job, Signature, job_name
 from framework.plan import Fixture
 from framework.records import Record
@@ -44,11 +44,6 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.job.rpartition(':')[2]}-{self.folder.name}"
-
-
-def snake_case(name: str) -> str:
-    """``DelayByCarrier`` as ``delay_by_carrier``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def fixtures_of(job: type[Job], jobs_root: Path) -> Path:

@@ -87,6 +87,31 @@ class Report:
         return sum(point.looks for point in self.points)
 
 
+RESULTS = Path(__file__).parent / "results"
+
+
+def record(name: str, drawn_from: Mapping[str, Any], report: Report) -> None:
+    """Keep what a long sweep came to, seeds first and a line a point, in the file that is committed."""
+    facts = {
+        **drawn_from,
+        "points": len(report.points),
+        "killed": report.killed,
+        "looks": report.looks,
+        "seconds": round(report.seconds),
+        "problems": report.problems,
+    }
+    head = json.dumps(facts, indent=1).removesuffix("\n}")
+    lines = ",\n  ".join(json.dumps([_place_of(one.kill), one.ended, one.looks]) for one in report.points)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(f'{head},\n "kill, how it ended, looks": [\n  {lines}\n ]\n}}\n')
+
+
+def _place_of(kill: Kill) -> str:
+    if kill.after_s is not None:
+        return f"after {kill.after_s:.2f} s"
+    return kill.phase or f"step {kill.step}"
+
+
 def sweep(subject: str, victims: Victims, kills: Iterable[Kill], folder: Path) -> Report:
     """For each of ``kills``, in a place of its own: version 1, a victim that writes version 2, a retry of it.
 

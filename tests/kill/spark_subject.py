@@ -5,6 +5,8 @@ begins, so that it can be killed there.
 """
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -57,8 +59,22 @@ class Numbers(Job):
         return Halves(default=rows.where("n < 1000"), upper=rows.where("n >= 1000"))
 
 
+Session = Callable[[], AbstractContextManager[SparkSession]]
+
+
+def own_session() -> AbstractContextManager[SparkSession]:
+    """A JVM of this process's own, started as a driver starts it."""
+    settings = SessionSettings(
+        "sweep", conf={"spark.driver.memory": "512m"}, archive_dir=archive_home(), short_job=True
+    )
+    return open_session(settings)
+
+
 class SparkRun:
     """What readers see of ``Numbers``."""
+
+    def __init__(self, session: Session = own_session) -> None:
+        self.session = session
 
     def produce(self, place: Path, generation: int, attempt: int) -> None:
         """One try, as a driver makes it: a clear makes a new version, a retry has the clear number of the killed try."""
@@ -72,11 +88,8 @@ class SparkRun:
             run=RunFacts(run_id="r", run_after=DAY, logical_date=DAY),
             workspace=str(place),
         )
-        settings = SessionSettings(
-            "sweep", conf={"spark.driver.memory": "512m"}, archive_dir=archive_home(), short_job=True
-        )
         trace = partial(_trace, place, generation, attempt)
-        options = RunOptions(session=lambda: open_session(settings), who="sweep", observe=trace)
+        options = RunOptions(session=self.session, who="sweep", observe=trace)
         store = DirectoryStore(place / "store")
         execute(PlanRequest(config, contract_of(Numbers)), job, World(Teams(place, {}), lambda _: store), options)
 

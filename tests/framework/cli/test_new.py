@@ -12,10 +12,11 @@ import yaml
 from framework.cli import templates
 from framework.cli.scaffold import check_name, class_of, new_job
 from framework.errors import ConfigError
+from framework.identity import snake_case
 from framework.job import contract_of, load_job
 from framework.sources import load_sources
 from framework.tenancy.load import load_teams
-from framework.testing.cases import find_cases, snake_case
+from framework.testing.cases import find_cases
 from tests.framework.cli.conftest import Teamspark
 
 ROOT = Path(__file__).resolve().parents[3]

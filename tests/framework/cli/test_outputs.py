@@ -96,7 +96,7 @@ def test_runs_of_this_machine_are_found_by_their_path(teamspark: Teamspark, work
     listed = teamspark("outputs", "ls", team)
     shown = teamspark("outputs", "show", run_path(key))
 
-    assert f"{team}/_local/copy.Copy" in listed.stdout
+    assert f"{team}/_local/copy.copy" in listed.stdout
     assert shown.exit_code == 0
     assert "attempt 1" in shown.stdout
 

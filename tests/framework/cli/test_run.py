@@ -155,7 +155,7 @@ def test_a_plan_is_explained(teamspark: Teamspark, job: str, rows: Path, team: s
     )
 
     assert told["parameters"] == {"at_least": 2.0, "tags": []}
-    assert told["key"] == f"{team}/_local/copy.Copy/20130101T000000Z"
+    assert told["key"] == f"{team}/_local/copy.copy/20130101T000000Z"
     assert (told["run"]["start"], told["run"]["end"]) == ("2013-01-01T00:00:00+00:00", "2013-01-02T00:00:00+00:00")
     assert told["inputs"] == {"rows": [{"from": "fixture", "path": str(rows), "rows": 2}], "more": []}
     assert told["outputs"]["default"]["checks"] == ["name.null", "amount.ge", "key"]
@@ -318,7 +318,7 @@ def test_a_published_run_of_this_machine_feeds_the_next(workspace: Path, job: st
 
     told = json.loads(done.stdout)["result"]
     assert done.returncode == 0, done.stderr
-    assert (told["rows_read"], told["path"]) == (2, f"/{team}/_local/copy.!44ated/20130101T000000Z")
+    assert (told["rows_read"], told["path"]) == (2, f"/{team}/_local/copy.dated/20130101T000000Z")
     assert not (workspace / "store").exists()
 
 

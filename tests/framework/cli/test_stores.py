@@ -5,7 +5,7 @@ import pytest
 from framework.cli.stores import WithLocalRuns
 from framework.storage.memory import MemoryStore
 
-LOCAL = "/flights/_local/delays.Delays/20130101T000000Z/_log/0001.claim"
+LOCAL = "/flights/_local/delays.delays/20130101T000000Z/_log/0001.claim"
 SHARED = "/flights/flights.daily/delays/20130101T000000Z/_log/0001.claim"
 
 
@@ -33,7 +33,7 @@ def test_a_team_has_its_own_dags_and_the_local_one(both: WithLocalRuns) -> None:
     both.shared.put_if_absent("/flights/_local/x/y", b"")
 
     assert both.folders("/flights") == ("_local", "flights.daily")
-    assert both.folders("/flights/_local") == ("delays.Delays",)
+    assert both.folders("/flights/_local") == ("delays.delays",)
 
 
 def test_data_files_are_settled_and_removed_where_they_are(both: WithLocalRuns) -> None:

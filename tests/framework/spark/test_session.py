@@ -11,13 +11,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framework.errors import SetupError
+from framework.spark.archive import archive_home
 from framework.spark.session import SessionSettings, prepare, running
 from framework.spark.settings import effective_settings
 
-pytestmark = pytest.mark.spark
+# The shared session's fixture: it has built the archive that the children here start from.
+pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
 ROOT = Path(__file__).parents[3]
-ARCHIVES = ROOT / ".teamspark" / "archive"
 
 
 def child(code: str, folder: Path, **environ: str) -> dict[str, Any]:
@@ -30,7 +31,7 @@ from framework.java import find_java
 from framework.spark.archive import *
 told = []
 folder = Path({str(folder)!r})
-settings = SessionSettings("child", archive_dir=Path({str(ARCHIVES)!r}), short_job=True, log=folder / "jvm.log",
+settings = SessionSettings("child", archive_dir=Path({str(archive_home())!r}), short_job=True, log=folder / "jvm.log",
                            conf={{"spark.driver.memory": "1g"}})
 seen = {{}}
 archive = find_archive(settings.archive_dir, fingerprint(find_java(), spark_home()))

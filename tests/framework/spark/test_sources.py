@@ -1,6 +1,7 @@
 import datetime as dt
 import gzip
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from pyspark.sql import SparkSession
 from framework.errors import CheckFailed, ConfigError, InputChanged, InputCorrupt, SchemaMismatch
 from framework.schema.model import Schema, schema_spec
 from framework.schema.types import Drop, Warn
+from framework.spark import sources
 from framework.spark.columns import struct_type
 from framework.spark.files import DataFile
 from framework.spark.formats import csv_header
@@ -339,3 +341,30 @@ def test_whether_a_row_could_be_parsed_does_not_depend_on_the_columns_asked_for(
     plain = spark.read.schema("origin string, dest string, delay long, t string, bad string")
     lines = plain.options(header="true", columnNameOfCorruptRecord="bad", columnPruning="false").csv(files[0].uri)
     assert len(lines.where("bad is null").select("origin").collect()) == 2
+
+
+def swapped_after_measuring(spark: SparkSession, folder: Path) -> Any:
+    """What a job would use of a file that another process replaces, size and all, once its rows were measured."""
+    files = put(folder, a_csv=f"{HEADER}\nJFK,BOS,1,N1\n")
+    result = read(spark, files)
+    put(folder, a_csv=f"{HEADER}\nJFK,BOS,x,N1\n")
+    return [row["delay"] for row in rows(result)]
+
+
+@pytest.fixture
+def nothing_kept(spark: SparkSession) -> Iterator[None]:
+    yield
+    spark.catalog.clearCache()
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_what_was_measured_is_what_is_used(spark: SparkSession, tmp_path: Path) -> None:
+    assert swapped_after_measuring(spark, tmp_path) == [1]
+
+
+def test_witness_a_source_that_is_not_kept_is_parsed_again(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_KEPT_BYTES", -1)
+
+    assert swapped_after_measuring(spark, tmp_path) == [None]

@@ -63,6 +63,7 @@ def test_clean_rows_pass_and_every_check_has_its_zero(spark: SparkSession, tmp_p
         "default.departure.null",
         "default.fare.ge",
         "default.fare.lt",
+        "default.key",
     }
     assert report.samples == {}
 
