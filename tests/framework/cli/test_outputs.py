@@ -90,7 +90,7 @@ def test_nothing_published_is_said(teamspark: Teamspark, team: str) -> None:
 
 def test_runs_of_this_machine_are_found_by_their_path(teamspark: Teamspark, workspace: Path, team: str) -> None:
     local = DirectoryStore(workspace / ".teamspark/local")
-    key = RunKey(team, "_local", "copy.Copy", RUN)
+    key = RunKey(team, "_local", "copy.copy", RUN)
     publish(local, Dataset(key, ROWS))
 
     listed = teamspark("outputs", "ls", team)
@@ -299,7 +299,7 @@ def test_a_file_that_changed_after_publish_is_found(teamspark: Teamspark, store:
 def test_runs_of_this_machine_are_compared_with_the_shared_ones(
     teamspark: Teamspark, store: DirectoryStore, key: RunKey, workspace: Path, team: str
 ) -> None:
-    here = RunKey(team, "_local", "copy.Copy", RUN)
+    here = RunKey(team, "_local", "copy.copy", RUN)
     publish(store, Dataset(key, ROWS))
     publish(DirectoryStore(workspace / ".teamspark/local"), Dataset(here, ROWS))
 
