@@ -6,6 +6,7 @@ another process, perhaps another team: names and paths in them are checked here,
 
 import json
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
@@ -16,7 +17,11 @@ from framework.identity import Epoch, RunKey
 
 VERSION: Final = 1
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-_SEGMENT: Final = re.compile(r"[^/\\\x00-\x1f\x7f]+")
+
+# Two segments or more, without a backslash or a control character, none of them `.` or `..`. A segment begins with no
+# dot, or with one and something that is none, or with two and anything: one match a file, and there may be a thousand.
+_SEGMENT: Final = r"(?:[^./\\\x00-\x1f\x7f]|\.[^./\\\x00-\x1f\x7f]|\.\.[^/\\\x00-\x1f\x7f])[^/\\\x00-\x1f\x7f]*"
+_RELATIVE: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
 
 
 def _check_name(name: str) -> str:
@@ -26,8 +31,7 @@ def _check_name(name: str) -> str:
 
 
 def _check_relative(path: str) -> str:
-    parts = path.split("/")
-    if len(parts) < 2 or not all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts):
+    if not _RELATIVE.fullmatch(path):
         raise ValueError("not a path below the attempt's directory")
     return path
 
@@ -68,6 +72,16 @@ class FileEntry(_Part):
     path: Annotated[str, AfterValidator(_check_relative)]
     bytes: Count
     rows: Count | None = None
+
+
+def counted(files: Iterable[FileEntry], rows: Iterable[int]) -> tuple[FileEntry, ...]:
+    """``files`` with their rows, in the same order.
+
+    Raises: ValueError when there are more of the one than of the other, or a count is none (ValidationError).
+    """
+    return tuple(
+        FileEntry(path=file.path, bytes=file.bytes, rows=number) for file, number in zip(files, rows, strict=True)
+    )
 
 
 class OutputEntry(_Part):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from framework.errors import SchemaMismatch
 from framework.job import JobContract, OutputPort
-from framework.manifest import FileEntry, OutputEntry
+from framework.manifest import FileEntry, OutputEntry, counted
 from framework.spark.columns import verify_columns
 from framework.spark.verify import CheckReport, verify_output
 from framework.spark.write import WriteFacts, write_output
@@ -77,13 +77,12 @@ class Writer:
 
 
 def _entry(port: OutputPort, files: tuple[FileEntry, ...], report: CheckReport) -> OutputEntry:
-    counted = tuple(file.model_copy(update={"rows": rows}) for file, rows in zip(files, report.rows, strict=True))
     return OutputEntry(
         name=port.name,
         schema_=port.schema.to_json(),
         rows=sum(report.rows),
         bytes=sum(file.bytes for file in files),
-        files=counted,
+        files=counted(files, report.rows),
         checks=dict(report.violations),
         dropped=dict(report.dropped),
     )

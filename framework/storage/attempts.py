@@ -1,13 +1,17 @@
 """What the protocol hands out: an attempt to write, a published attempt to read, and the listing of either's files."""
 
+import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from framework.errors import InputCorrupt
 from framework.identity import RunKey
 from framework.manifest import Claim, FileEntry, Manifest, OutputEntry, digest_of, parse_record
 from framework.storage.base import Store
 from framework.storage.paths import run_path
+
+# Of a path behind its folder: a marker, a checksum or a committer's leftover, or something in a folder of those.
+_NO_DATA: Final = re.compile(r"/[_.]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Published:
 
     @classmethod
     def of(cls, manifest: Manifest, data: bytes) -> Self:
-        """``data``: the bytes that ``manifest`` was read from."""
+        """``data``: the bytes that stand in the slot, of which ``manifest`` is the record."""
         return cls(manifest.key, manifest.attempt, manifest, digest_of(data))
 
     @property
@@ -99,7 +103,7 @@ def list_attempt(store: Store, attempt: Attempt, output: str = "default") -> tup
     return tuple(
         FileEntry(path=entry.path[start:], bytes=entry.bytes)
         for entry in store.list(folder)
-        if not any(part[0] in "_." for part in entry.path[len(folder) + 1 :].split("/"))
+        if not _NO_DATA.search(entry.path, len(folder))
     )
 
 

@@ -15,7 +15,10 @@ from typing import Final, Protocol
 from framework.errors import PathError
 
 LOG_FOLDER: Final = "_log"
-_SEGMENT: Final = re.compile(r"[^/\x00-\x1f\x7f]+")
+
+# Segments without `/` or a control character, none of them `.` or `..`: one match a path, because publishing asks it of
+# a thousand at once. A segment begins with no dot, or with one and something that is none, or with two and anything.
+_PATH: Final = re.compile(r"(?:/(?:[^./\x00-\x1f\x7f]|\.[^./\x00-\x1f\x7f]|\.\.[^/\x00-\x1f\x7f])[^/\x00-\x1f\x7f]*)+")
 
 
 class SlotTaken(Exception):
@@ -83,10 +86,9 @@ def split_path(path: str) -> tuple[str, ...]:
     """
     if path == "/":
         return ()
-    first, *parts = path.split("/")
-    if first or not parts or not all(_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts):
+    if not _PATH.fullmatch(path):
         raise PathError("not a store path", got=path, expected="/segment/segment, none of them empty, '.' or '..'")
-    return tuple(parts)
+    return tuple(path[1:].split("/"))
 
 
 def split_file(path: str) -> tuple[tuple[str, ...], str]:
@@ -98,6 +100,20 @@ def split_file(path: str) -> tuple[tuple[str, ...], str]:
     if not parts:
         raise PathError("the root is a folder", got=path, expected="a file's path")
     return parts[:-1], parts[-1]
+
+
+def sizes_by_folder(files: Iterable[tuple[str, int]]) -> dict[str, dict[str, int]]:
+    """Expected bytes by folder and name, of (path, bytes) pairs: a folder is then opened once for all its files.
+
+    Raises: PathError for a path that ``split_file`` refuses.
+    """
+    folders: dict[str, dict[str, int]] = {}
+    for path, size in files:
+        if not _PATH.fullmatch(path):
+            split_file(path)  # says what is wrong with it
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder or "/", {})[name] = size
+    return folders
 
 
 def check_deletable(paths: Iterable[str]) -> tuple[str, ...]:

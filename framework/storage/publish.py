@@ -17,7 +17,7 @@ from typing import Final
 
 from framework.errors import ConfigError, InputChanged, InputCorrupt, StoreUnavailable, Superseded
 from framework.identity import Epoch, RunKey
-from framework.manifest import Claim, Manifest, Record, Retired, Tombstone, parse_record, record_bytes
+from framework.manifest import Claim, Manifest, Retired, Tombstone, manifest_bytes, parse_record, record_bytes
 from framework.storage.attempts import Attempt, Published, check_files, list_attempt, parse_published
 from framework.storage.base import LOG_FOLDER, SlotTaken, Store
 from framework.storage.paths import run_path
@@ -98,7 +98,7 @@ class RunLog:
             self._give_way(number, found, epoch=epoch, seen=seen)
         while True:
             number += 1
-            found = self._as_claim(number, self._decide(self._slot(number, "claim"), mine))
+            found = self._as_claim(number, self._decide(self._slot(number, "claim"), record_bytes(mine)))
             if found.token == mine.token:
                 return Attempt(self._key, number, mine)
             self._give_way(number, found, epoch=epoch, seen=seen)
@@ -113,8 +113,10 @@ class RunLog:
         files = [file for output in manifest.outputs for file in output.files]
         directory = attempt.directory
         self._store.settle((f"{directory}/{file.path}", file.bytes) for file in files)
-        data = self._decide(self._slot(attempt.number, "published"), manifest)
-        published = parse_published(data, self._key, attempt.number)
+        data = manifest_bytes(manifest)
+        found = self._decide(self._slot(attempt.number, "published"), data)
+        # What stands there byte for byte as it was put needs no reading: it is this record, with this digest.
+        published = Published.of(manifest, data) if found == data else parse_published(found, self._key, attempt.number)
         if published is None or published.manifest.token != attempt.token:
             raise Superseded(
                 "this attempt was closed before it could be published",
@@ -199,8 +201,8 @@ class RunLog:
     def tombstone(self, number: int, *, who: str) -> bool:
         """Close a claimed attempt that has not published; whether it is closed now. False: it was published first."""
         self._require_claimed(number)
-        data = self._decide(self._slot(number, "published"), Tombstone(token=secrets.token_hex(16), who=who))
-        return parse_published(data, self._key, number) is None
+        mine = record_bytes(Tombstone(token=secrets.token_hex(16), who=who))
+        return parse_published(self._decide(self._slot(number, "published"), mine), self._key, number) is None
 
     def retire(self, number: int, *, who: str) -> None:
         """Take a published attempt, and every lower one, out of readers' sight, for ever.
@@ -217,7 +219,8 @@ class RunLog:
             )
         for lower in range(1, number):
             self.tombstone(lower, who=who)
-        self._decide(self._slot(number, "retired"), Retired(token=secrets.token_hex(16), who=who))
+        mine = record_bytes(Retired(token=secrets.token_hex(16), who=who))
+        self._decide(self._slot(number, "retired"), mine)
 
     def state(self) -> LogState:
         """The whole history: one listing, and one read for each control file."""
@@ -271,12 +274,11 @@ class RunLog:
             raise InputCorrupt("a claim's slot holds another kind of record", where=where, got=record.kind)
         return record
 
-    def _decide(self, path: str, record: Record) -> bytes:
+    def _decide(self, path: str, data: bytes) -> bytes:
         """Put, then read the slot back: what stands there is the outcome, whatever the store answered.
 
         A lost reply, a time-out and a refusal look alike to a writer; its own token under the name does not.
         """
-        data = record_bytes(record)
         failure: Exception | None = None
         for pause in (*_BACKOFF_S, None):
             try:

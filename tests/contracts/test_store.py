@@ -177,6 +177,31 @@ def test_publish_again_gives_the_same_answer(store: Store) -> None:
         log.publish(attempt, manifest.model_copy(update={"attempt": 2}))
 
 
+def test_what_is_published_is_what_a_reader_finds(store: Store, calm: Store) -> None:
+    log = quick_log(store)
+    attempt = log.claim(Try.of(1).epoch, clear_number=0, who="a test", seen=log.seen())
+    write(store, attempt, b"rows")
+    told = {"größe": [1.5, None, {"a": True}], "n": 10**20, "zero": -0.0}
+    manifest = manifest_of(attempt, b"rows").model_copy(update={"parameters": told})
+
+    published = log.publish(attempt, manifest)
+
+    assert quick_log(calm).newest() == published
+    assert published.manifest == manifest
+
+
+def test_a_second_manifest_of_an_attempt_changes_nothing(store: Store, calm: Store) -> None:
+    log = quick_log(store)
+    attempt = log.claim(Try.of(1).epoch, clear_number=0, who="a test", seen=log.seen())
+    write(store, attempt, b"rows")
+    first = log.publish(attempt, manifest_of(attempt, b"rows"))
+
+    second = log.publish(attempt, manifest_of(attempt, b"rows").model_copy(update={"contract": "1"}))
+
+    assert second == first
+    assert quick_log(calm).newest() == first
+
+
 def test_a_hint_is_opened_by_name_however_late_the_listing(calm: Store) -> None:
     first = run_try(calm, Try.of(1))
     second = run_try(calm, Try(Try.of(2).epoch, clear_number=1))
@@ -298,10 +323,10 @@ def test_files_are_compared_with_the_manifest_by_name(store: Store, calm: Store)
 def test_markers_and_leftovers_are_no_data(calm: Store) -> None:
     log = quick_log(calm)
     attempt = log.claim(Try.of(1).epoch, clear_number=0, who="a test", seen=frozenset())
-    for name in ("_SUCCESS", ".part-0.crc", "_temporary/0/part-9", "day=1/part-1", "part-0"):
+    for name in ("_SUCCESS", ".part-0.crc", "_temporary/0/part-9", "day=1/_x", "day=1/part_1.gz", "part-0"):
         calm.put_if_absent(f"{attempt.output_dir()}/{name}", b"x")
 
-    assert [file.path for file in list_attempt(calm, attempt)] == ["default/day=1/part-1", "default/part-0"]
+    assert [file.path for file in list_attempt(calm, attempt)] == ["default/day=1/part_1.gz", "default/part-0"]
 
 
 def test_a_manifest_copied_from_another_run_is_refused(calm: Store) -> None:

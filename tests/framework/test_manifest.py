@@ -19,6 +19,7 @@ from framework.manifest import (
     Retired,
     SourceFile,
     Tombstone,
+    counted,
     digest_of,
     manifest_bytes,
     parse_record,
@@ -103,6 +104,41 @@ def test_a_path_that_leaves_its_attempt_is_refused(path: str) -> None:
         FileEntry(path=path, bytes=1)
     with pytest.raises(InputCorrupt, match="files"):
         parse_record(json.dumps(forged).encode(), where="/insights/x")
+
+
+def is_below_an_attempt(path: str) -> bool:
+    """The grammar of a file's path, read segment by segment."""
+    parts = path.split("/")
+    plain = not any(ord(char) < 0x20 or char in "\x7f\\" for char in path)
+    return plain and len(parts) > 1 and not any(part in {"", ".", ".."} for part in parts)
+
+
+SEGMENTS = st.sampled_from([".", "..", "...", "", ".a", "..a", "a.", "\\", "a\n"]) | st.text(
+    "./\\a\n\x7f\x85\u2028", max_size=4
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(SEGMENTS, max_size=5).map("/".join) | st.text(max_size=12))
+def test_one_match_accepts_what_a_reading_by_segment_does(path: str) -> None:
+    if is_below_an_attempt(path):
+        assert FileEntry(path=path, bytes=1).path == path
+    else:
+        with pytest.raises(ValidationError):
+            FileEntry(path=path, bytes=1)
+
+
+def test_rows_are_counted_file_by_file() -> None:
+    files = (FileEntry(path="default/a", bytes=1), FileEntry(path="default/b", bytes=2))
+
+    assert counted(files, [3, 4]) == (
+        FileEntry(path="default/a", bytes=1, rows=3),
+        FileEntry(path="default/b", bytes=2, rows=4),
+    )
+    assert counted((), ()) == ()
+    for rows in ([3], [3, 4, 5], [3, -1]):
+        with pytest.raises(ValueError, match=r"shorter|longer|greater"):
+            counted(files, rows)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "_log", "1a", "a" * 129, "naïve", "a\n"])

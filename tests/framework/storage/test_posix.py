@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from framework.errors import PathError, SetupError, StoreUnavailable, TeamsparkError
-from framework.storage import posix
+from framework.storage import descriptors
 from framework.storage.base import SlotTaken
-from framework.storage.posix import DirectoryStore, _translated
+from framework.storage.oserrors import translated
+from framework.storage.posix import DirectoryStore
 
 # Puts files of a kilobyte until the store says no, and tells what it said.
 FILL = """
 import json, os, sys
 from pathlib import Path
 from framework.errors import TeamsparkError
+from framework.storage.oserrors import translated
 from framework.storage.posix import DirectoryStore
 store = DirectoryStore(Path(sys.argv[1]))
 if len(sys.argv) > 2:
@@ -96,7 +98,7 @@ def test_each_fault_of_a_file_system_has_its_words(number: str, error: type[Team
 
     fault = OSError(getattr(errno, number), os.strerror(getattr(errno, number)))
 
-    with pytest.raises(error, match=words) as told, _translated("/flights/x"):
+    with pytest.raises(error, match=words) as told, translated("/flights/x"):
         raise fault
     assert told.value.__cause__ is fault
     assert "/flights/x" in str(told.value)
@@ -105,7 +107,7 @@ def test_each_fault_of_a_file_system_has_its_words(number: str, error: type[Team
 @pytest.mark.parametrize("one_call", [True, False])
 def test_settle_syncs_what_others_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_call: bool) -> None:
     if not one_call:
-        monkeypatch.setattr(posix, "_syncfs", lambda: None)
+        monkeypatch.setattr(descriptors, "syncfs", lambda: None)
     store = DirectoryStore(tmp_path)
     for name in ("a/1", "a/2", "b/c/3"):
         (tmp_path / "flights" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +120,25 @@ def test_settle_syncs_what_others_wrote(tmp_path: Path, monkeypatch: pytest.Monk
         store.settle([("/flights/a/none", 4)])
     with pytest.raises(StoreUnavailable):
         store.settle([("/flights/no/folder", 4)])
+
+
+def test_settle_asks_by_name_what_no_scan_shows(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("/flights/.put-0123456789abcdef", b"rows")
+
+    assert store.list("/flights") == ()
+    store.settle([("/flights/.put-0123456789abcdef", 4)])
+
+
+def test_settle_takes_files_of_the_root_too(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("/x", b"rows")
+
+    store.settle([("/x", 4)])
+    with pytest.raises(StoreUnavailable, match="/y"):
+        store.settle([("/y", 4)])
+    with pytest.raises(PathError):
+        store.settle([("/", 4)])
 
 
 @pytest.fixture
@@ -142,6 +163,7 @@ def test_no_verb_follows_a_link(planted: DirectoryStore, tmp_path: Path) -> None
         lambda: planted.list("/flights"),
         lambda: planted.folders("/flights/link"),
         lambda: planted.settle([("/flights/file", 6)]),
+        lambda: planted.settle([("/flights/link/secret", 6)]),
         lambda: planted.delete(["/flights/link/secret"]),
     ):
         with pytest.raises(SetupError, match="symbolic link"):
