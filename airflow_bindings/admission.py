@@ -16,6 +16,7 @@ from airflow_bindings.settings import Settings
 from framework.config import EdgeRef, ExportedConfig
 from framework.errors import ConfigError, PolicyError, clip
 from framework.identity import Epoch, TaskKey
+from framework.sparkconf import require_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,11 @@ def _section(task: Any, name: str, given: Any) -> dict[str, Any]:
 
 
 def _spark_conf(task: Any) -> dict[str, str]:
-    section = _section(task, "spark", None).get("conf", {})
-    given = task.spark_conf if task.spark_conf is not None else section
-    return {str(name): str(value) for name, value in given.items()}
+    """The author's settings. Asked again: attributes can be assigned, and templates are rendered only now."""
+    section = _section(task, "spark", None)
+    given = _section(task, "spark_conf", section.get("conf") if task.spark_conf is None else task.spark_conf)
+    require_allowed(given, where=task.task_id)
+    return {name: str(value) for name, value in given.items()}
 
 
 def _plain(value: Any, place: str, wrong: list[str]) -> Any:

@@ -126,7 +126,9 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     edges = [*_python_edges(given.inputs, wrong), *(_json_edges(config) if config else ())]
     job = _attempt(lambda: JobName.parse(given.job), wrong)
     stored = _stored(given.stored_as, wrong)
-    wrong += _not_a_mapping("parameters", given.parameters) + _not_a_mapping("spark_conf", given.spark_conf)
+    wrong += _not_a_mapping("parameters", given.parameters)
+    wrong += _refused("spark_conf", given.spark_conf)
+    wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
     if wrong or job is None:
         raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
     return TaskSpec(job, tuple(edges), stored, tuple(config.output) if config else ())
@@ -247,6 +249,17 @@ def _said_twice(given: Arguments) -> list[str]:
     return [
         f"{a} and {b} say the same thing twice; keep one" for a, x, b, y in pairs if x is not None and y is not None
     ]
+
+
+def _refused(name: str, conf: Any, *, rendered: bool = True) -> list[str]:
+    """``rendered``: no template is ever filled in here. Nothing is imported for a task that sets nothing."""
+    if conf is None or conf == {}:
+        return []
+    if not isinstance(conf, Mapping):
+        return [f"{name}: a dictionary of constants, got {clip(repr(conf), 80)}"]
+    from framework.sparkconf import refusals
+
+    return [f"{name}: {line}" for line in refusals(conf, rendered=rendered)]
 
 
 def _not_a_mapping(name: str, value: Any) -> list[str]:

@@ -19,7 +19,7 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
     ``inputs``: what feeds each port: ``task.output``, ``task.output["name"]``, ``Upstream(...)``, or a list (union).
     ``parameters``: the job's fields; may hold templates and may be mapped over.
     ``job_config``: the same sections, and ``output``, as JSON. A section is said once, here or there.
-    ``spark_conf``: Spark settings of this task; the platform's own are applied after them.
+    ``spark_conf``: Spark settings of this task, of those an author may make; the platform's own are applied after them.
     ``stored_as``: ``task`` or ``dag/task``, the names its outputs are kept under after a rename.
     ``deferrable``: wait in the triggerer; default is Airflow's ``[operators] default_deferrable``.
 

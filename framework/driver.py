@@ -22,6 +22,7 @@ from framework.job import build_job, contract_of, load_job
 from framework.plan import PlanRequest
 from framework.report import failed, lines
 from framework.runner import RunOptions, execute
+from framework.sparkconf import require_allowed
 from framework.storage.selftest import self_test
 from framework.world import World
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_exported(config: ExportedConfig) -> RunResult:
     """Run ``config`` against the world its workspace describes. Raises: every leaf of TeamsparkError."""
+    # Whoever wrote the file may have asked nobody.
+    require_allowed(config.spark_conf, where=str(config.key))
     workspace = Path(config.workspace)
     world = World.of(workspace)
     job_class = load_job(config.job)

@@ -15,6 +15,7 @@ from framework.identity import JobName
 from framework.job import Job, Signature, build_job, load_job, signature_of
 from framework.laptop import LaptopRun, laptop_config
 from framework.plan import Fixture, PlanRequest
+from framework.sparkconf import require_allowed
 
 if TYPE_CHECKING:
     from framework.testing.cases import Case
@@ -51,6 +52,8 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
     Raises: ConfigError, DefinitionError, PathError.
     """
     JobName.parse(ask.job)
+    conf = pairs(ask.conf, option="--conf")
+    require_allowed(conf, where="--conf")
     job_class = load_job(ask.job)
     signature = signature_of(job_class)
     case = _case(ask)
@@ -70,7 +73,7 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
         now=datetime.now(UTC),
         parameters=job.model_dump(mode="json"),
         inputs=edges,
-        spark_conf=pairs(ask.conf, option="--conf"),
+        spark_conf=conf,
     )
     config = laptop_config(asked, workspace)
     return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case)

@@ -3,6 +3,8 @@
 Later layers win, so that no author, team or ``spark-submit`` line changes what the platform relies on:
 
     platform defaults < spark-submit (its defaults file, its arguments) < team < author < platform
+
+Which settings an author may make at all is ``framework.sparkconf``; whoever takes an author's word asks there first.
 """
 
 import re
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from framework.errors import ConfigError
+from framework.sparkconf import FORCED
 
 Layer: TypeAlias = Literal["platform", "team", "author", "spark-submit"]
 
@@ -23,19 +26,6 @@ _DEFAULTS: Final[Mapping[str, str]] = {
     "spark.ui.enabled": "false",  # a port and 0.6 s per start; the event log tells the same afterwards
     "spark.ui.showConsoleProgress": "false",  # progress is the caller's, as a callback
     "spark.log.level": "WARN",
-}
-# Reasons are in README.md: each line is one way to write or read something other than what was meant.
-_FORCED: Final[Mapping[str, str]] = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.caseSensitive": "false",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.parquet.mergeSchema": "false",
-    "spark.sql.files.ignoreCorruptFiles": "false",
-    "spark.sql.files.ignoreMissingFiles": "false",
-    "spark.hadoop.parquet.page.write-checksum.enabled": "true",
-    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "true",
 }
 # A laptop's driver is reachable from this machine only.
 _FORCED_LOCAL: Final[Mapping[str, str]] = {
@@ -127,7 +117,7 @@ def effective_settings(
     """
     submitted = dict(submit or {})
     master = settings.master or submitted.get("spark.master", DEFAULT_MASTER)
-    last = {**_FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
+    last = {**FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
     last |= {"spark.app.name": settings.app_name, "spark.master": master}
     layers: tuple[tuple[Layer, Mapping[str, str]], ...] = (
         ("platform", _DEFAULTS),

@@ -60,6 +60,25 @@ def _body(name: str, *tasks: str) -> str:
             ['spark_conf and job_config["spark"]'],
         ),
         (
+            'Spark(task_id="t", job=JOB, spark_conf={"spark.jars.packages": "a:b:1", "spark.driver.memory": "lots",'
+            ' "spark.sql.shufle.partitions": 4, "spark.sql.ansi.enabled": False, "spark.sql.adaptive.enabled": True})',
+            [
+                "spark_conf: spark.jars.packages: it loads code into the driver",
+                "spark_conf: spark.driver.memory: expected a size such as 512m",
+                "spark_conf: spark.sql.shufle.partitions: unknown here (did you mean 'spark.sql.shuffle.partitions'?)",
+                "spark_conf: spark.sql.ansi.enabled: the platform sets it, to true",
+            ],
+        ),
+        (
+            'Spark(task_id="t", job=JOB, job_config={"spark": {"conf": {"spark.plugins": "{{ params.x }}"}}})',
+            ["job_config.spark.conf: spark.plugins: it loads code into the driver"],
+        ),
+        (
+            'Spark(task_id="t", job=JOB, spark_conf={"spark.driver.memory": "{{ params.x }}"})',
+            ["spark_conf: spark.driver.memory: expected a size such as 512m"],
+        ),
+        ('Spark(task_id="t", job=JOB, spark_conf=ingest.output)', ["spark_conf: a dictionary of constants"]),
+        (
             'Spark(task_id="t", job=JOB, inputs={"f": Upstream("x", dag_id="flights.a", run="-P1D")})',
             ["run: '-P1D' is not supported in this version; 'same' and 'latest' are"],
         ),

@@ -91,19 +91,57 @@ def test_the_hook_writes_the_options_and_no_secret_reaches_the_run(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "hush")
     monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "hush")
-    dag = _one(platform, name, {}, spark_conf={"spark.master": "yarn", "spark.sql.shuffle.partitions": "4"})
+    dag = _one(platform, name, {}, spark_conf={"spark.sql.shuffle.partitions": "4"})
 
     platform.run(dag, platform.manual(dag, DATE))
 
     (told,) = platform.launches(dag.dag_id)
     words = shlex.split(told["env"]["PYSPARK_SUBMIT_ARGS"])
     assert words[:2] == ["--master", "local[2]"]
-    assert [word for word in words if "yarn" in word or "shuffle" in word] == []
+    assert [word for word in words if "shuffle" in word] == []
     assert told["spark_conf"]["spark.sql.shuffle.partitions"] == "4"
     assert words[-1] == "pyspark-shell"
     assert [value for value in told["env"].values() if "hush" in value] == []
     # Witness: the worker itself has them, and inheriting would have passed them on.
     assert "hush" in os.environ.values()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ('task.spark_conf = {"spark.master": "yarn"}', "spark.master: the platform sets it"),
+        ('task.spark_conf = "spark.master=yarn"', "spark_conf: a dictionary"),
+        (
+            'task.job_config = {"spark": {"conf": {"spark.driver.memory": "{{ 1 + 1 }} lots"}}}',
+            "spark.driver.memory: expected a size such as 512m",
+        ),
+    ],
+    ids=["assigned", "no mapping", "rendered"],
+)
+def test_spark_settings_are_asked_for_again_when_the_task_starts(
+    platform: Platform, name: str, change: str, message: str, capfd: Any
+) -> None:
+    dag = platform.dag(f"""
+        with DAG("flights.{name}", schedule=None):
+            task = Spark(task_id="delays", job=JOB, retries=3)
+            {change}
+    """)
+
+    states = platform.run(dag, platform.manual(dag, DATE))
+
+    assert states == {"delays": "failed"}
+    assert platform.launches(dag.dag_id) == []
+    assert message in capfd.readouterr().out
+
+
+def test_a_rendered_spark_setting_is_told_to_the_driver(platform: Platform, name: str) -> None:
+    conf = {"spark.driver.memory": "{{ 1 + 1 }}g", "spark.sql.session.timeZone": "UTC"}
+    dag = _one(platform, name, {}, job_config={"spark": {"conf": conf}})
+
+    platform.run(dag, platform.manual(dag, DATE))
+
+    (told,) = platform.launches(dag.dag_id)
+    assert told["spark_conf"] == {"spark.driver.memory": "2g", "spark.sql.session.timeZone": "UTC"}
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,19 @@ def test_the_operator_pulls_in_no_phase_of_its_life(extra: set[str]) -> None:
     assert extra & {f"airflow_bindings.{name}" for name in late} == set()
 
 
+def test_spark_settings_cost_one_small_module_and_only_where_there_are_some(
+    extra: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    conf = OURS.replace('parameters={"n": 1}', 'spark_conf={"spark.sql.shuffle.partitions": 4}')
+
+    loaded = _loaded(conf, tmp_path_factory.mktemp("home"))
+
+    assert "framework.sparkconf" not in extra
+    assert "framework.sparkconf" in loaded
+    assert {module for module in loaded if module.partition(".")[0] in ("pyspark", "pyarrow", "py4j")} == set()
+    assert "framework.spark" not in loaded
+
+
 def test_an_unknown_name_is_no_attribute() -> None:
     import airflow_bindings
 

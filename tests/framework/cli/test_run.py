@@ -85,6 +85,19 @@ MISTAKES = {
     "no fixtures": Mistake(("--fixtures", "nowhere"), 64, ("nowhere",)),
     "a column too much": Mistake(("--input", "rows={columns}"), 64, ("amuont", "amount")),
     "a value of another type": Mistake(("--input", "rows={types}"), 64, ("amount", "lots")),
+    "a Spark setting that loads code": Mistake(
+        ("--input", "rows={rows}", "--conf", "spark.jars.packages=a:b:1"),
+        64,
+        ("--conf", "spark.jars.packages: it loads code"),
+    ),
+    "a misspelt Spark setting": Mistake(
+        ("--input", "rows={rows}", "--conf", "spark.sql.shufle.partitions=1"), 64, ("spark.sql.shuffle.partitions",)
+    ),
+    "a Spark setting of the platform": Mistake(
+        ("--input", "rows={rows}", "--conf", "spark.sql.ansi.enabled=hunter2"),
+        64,
+        ("spark.sql.ansi.enabled: the platform sets it, to true",),
+    ),
     "no JSON": Mistake(("--input", "rows={json}"), 64, ("JSON",)),
 }
 
