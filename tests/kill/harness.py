@@ -112,16 +112,17 @@ def _place_of(kill: Kill) -> str:
     return kill.phase or f"step {kill.step}"
 
 
-def sweep(subject: str, victims: Victims, kills: Iterable[Kill], folder: Path) -> Report:
+def sweep(subject: str, victims: Victims, kills: Iterable[Kill], folder: Path, *, rest: float = 0.0) -> Report:
     """For each of ``kills``, in a place of its own: version 1, a victim that writes version 2, a retry of it.
 
     A place must survive being copied as a folder: version 1 is written once.
-    ``subject`` is ``module:Class``. Wrong is: a reader that sees anything but version 1 or 2 whole, or 1 after 2, or
+    ``subject`` is ``module:Class``. ``rest``: how long the reader rests after a look, in times of what the look took.
+    Wrong is: a reader that sees anything but version 1 or 2 whole, or 1 after 2, or
     nothing after 1; a retry that fails; a content after the retry that is not the fault-free version 2.
     """
     report, started = Report(), time.monotonic()
     made: Subject = load(subject)
-    with Reader(subject) as reader:
+    with Reader(subject, rest) as reader:
         base = _Base.make(made, victims, folder)
         for number, kill in enumerate(kills):
             place = base.copy_to(folder / f"{number:04d}")
@@ -241,10 +242,10 @@ class _Helped:
 
 
 class Reader(_Helped):
-    """A process that looks at one place after another, as often as it can."""
+    """A process that looks at one place after another, as often as its rests let it."""
 
-    def __init__(self, subject: str) -> None:
-        super().__init__("tests.kill.reader", subject)
+    def __init__(self, subject: str, rest: float) -> None:
+        super().__init__("tests.kill.reader", subject, str(rest))
 
     def watch(self, place: Path, versions: tuple[str, str]) -> None:
         self.helper.tell(place=str(place), versions=versions)

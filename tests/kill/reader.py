@@ -1,8 +1,12 @@
-"""``python -m tests.kill.reader module:Class``: looks at a place until told to stop, and tells what was wrong."""
+"""``python -m tests.kill.reader module:Class REST``: looks at a place until told to stop, and tells what was wrong.
+
+After each look it rests ``REST`` times as long as the look took: the victim shares the machine, and must get on.
+"""
 
 import json
 import select
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +16,19 @@ PAUSE_S = 0.002
 
 
 def main() -> None:
-    subject = load(sys.argv[1])
+    subject, rest = load(sys.argv[1]), float(sys.argv[2])
     for line in sys.stdin:
         message = json.loads(line)
         print(json.dumps({}), flush=True)
-        print(json.dumps(watch(subject, Path(message["place"]), message["versions"])), flush=True)
+        print(json.dumps(watch(subject, Path(message["place"]), message["versions"], rest)), flush=True)
 
 
-def watch(subject: Any, place: Path, versions: list[str]) -> dict[str, Any]:
-    looks, last, problems = 0, -1, set()
+def watch(subject: Any, place: Path, versions: list[str], rest: float) -> dict[str, Any]:
+    looks, last, problems, took = 0, -1, set(), 0.0
     while True:
-        # A breath between looks: the victim shares the machine, and must get on.
-        told = bool(select.select([sys.stdin], [], [], PAUSE_S)[0])
+        told = bool(select.select([sys.stdin], [], [], PAUSE_S + rest * took)[0])
         looks += 1
+        began = time.monotonic()
         try:
             seen = subject.look(place)
         except Torn as error:
@@ -38,6 +42,7 @@ def watch(subject: Any, place: Path, versions: list[str]) -> dict[str, Any]:
                 problems.add("a reader saw version 1 after version 2")
             else:
                 last = versions.index(seen)
+        took = time.monotonic() - began
         if told:
             sys.stdin.readline()
             return {"looks": looks, "problems": sorted(problems)}

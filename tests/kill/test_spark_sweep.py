@@ -19,6 +19,8 @@ from tests.kill.spark_subject import KEY, SparkRun
 SUBJECT = "tests.kill.spark_subject:SparkRun"
 RUN = f"store{run_path(KEY)}"
 SEED = 20130101
+REST = 4.0
+"""A look hashes every row, and would take one of two cores from the JVM."""
 LATEST_S = 14.0
 """Kills by the clock fall between the start and this: a whole run takes about as long beside a looking reader."""
 
@@ -62,7 +64,7 @@ class Drivers:
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark: SparkSession) -> None:
-    report = sweep(SUBJECT, Drivers(spark), [Kill(phase=phase) for phase in TRACES], tmp_path / "places")
+    report = sweep(SUBJECT, Drivers(spark), [Kill(phase=phase) for phase in TRACES], tmp_path / "places", rest=REST)
 
     assert report.problems == []
     assert len(report.points) == 12
@@ -78,7 +80,7 @@ def test_two_hundred_kills_of_a_spark_run(tmp_path: Path, spark: SparkSession) -
     kills = [Kill(phase=phase) for phase in TRACES] * 6
     kills += [Kill(after_s=draw.uniform(0, LATEST_S)) for _ in range(200 - len(kills))]
 
-    report = sweep(SUBJECT, Drivers(spark), kills, tmp_path / "places")
+    report = sweep(SUBJECT, Drivers(spark), kills, tmp_path / "places", rest=REST)
     record("spark_sweep", {"seed": SEED, "latest_s": LATEST_S}, report)
 
     assert report.problems == []
