@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from tests.servers.buckets import s3_bucket, s3_place, s3_store
 from tests.servers.seaweed import seaweed
 
-__all__ = ["clean_environment", "seaweed"]
+__all__ = ["clean_environment", "s3_bucket", "s3_place", "s3_store", "seaweed"]
 
 FOREIGN = ("AIRFLOW_", "AWS_", "TEAMSPARK_", "SPARK_", "PYSPARK_")
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from framework.storage.base import Entry, Store, split_path
+from framework.datafile import Readable
+from framework.storage.base import Access, Entry, Store, split_path
 from framework.storage.paths import LOCAL_DAG
 
 
@@ -21,6 +22,10 @@ class WithLocalRuns:
     @property
     def root(self) -> str:
         return self.shared.root
+
+    @property
+    def access(self) -> Access:
+        return self.shared.access
 
     def of(self, path: str) -> Store:
         """Where ``path`` is."""
@@ -55,3 +60,6 @@ class WithLocalRuns:
 
     def uri(self, path: str) -> str:
         return self.of(path).uri(path)
+
+    def readable(self, path: str) -> Readable:
+        return self.of(path).readable(path)

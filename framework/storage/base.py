@@ -1,4 +1,4 @@
-"""The seam between the publish protocol and a system of record: eight verbs and one internal signal.
+"""The seam between the publish protocol and a system of record: nine verbs and one internal signal.
 
 Paths are logical: absolute, ``/``-separated, made by ``framework.storage.paths``. What a store must promise:
 
@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from framework.errors import PathError
+from framework.datafile import Readable
+from framework.errors import PathError, StoreUnavailable
 
 LOG_FOLDER: Final = "_log"
 
@@ -37,16 +38,38 @@ class Entry:
     modified: float
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What another program has to be told before it opens a store's URIs: plain facts, never a credential.
+
+    ``scheme``: of the URIs. ``endpoint`` None: the scheme's own. ``region`` None: found by the credentials' chain.
+    """
+
+    scheme: str
+    bucket: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+
+    @property
+    def path_style(self) -> bool:
+        """Whether the bucket is named in the path: an endpoint of one's own seldom has a host for each bucket."""
+        return self.endpoint is not None
+
+
 class Store(Protocol):
     """A system of record. Safe to share between threads."""
 
     @property
     def kind(self) -> str:
-        """What sort of store: ``directory``, ``memory``."""
+        """What sort of store: ``directory``, ``efs``, ``s3``, ``memory``."""
 
     @property
     def root(self) -> str:
         """Where it is, as people say it."""
+
+    @property
+    def access(self) -> Access:
+        """How other programs reach what ``uri`` names."""
 
     def put_if_absent(self, path: str, data: bytes) -> None:
         """Make ``data`` durable under ``path`` if nothing is there yet, all of it or nothing.
@@ -77,6 +100,12 @@ class Store(Protocol):
 
     def uri(self, path: str) -> str:
         """What Spark opens for ``path``."""
+
+    def readable(self, path: str) -> Readable:
+        """What pyarrow opens for ``path``, anew with each call.
+
+        Raises: FileNotFoundError, StoreUnavailable, SetupError; a path of this machine is not looked at yet.
+        """
 
 
 def split_path(path: str) -> tuple[str, ...]:
@@ -114,6 +143,17 @@ def sizes_by_folder(files: Iterable[tuple[str, int]]) -> dict[str, dict[str, int
         folder, _, name = path.rpartition("/")
         folders.setdefault(folder or "/", {})[name] = size
     return folders
+
+
+def check_size(path: str, found: int | None, expected: int) -> None:
+    """Raises: StoreUnavailable unless the file is there with the bytes that its writer told of."""
+    if found != expected:
+        raise StoreUnavailable(
+            "a written file is gone or changed",
+            where=path,
+            got="nothing" if found is None else f"{found} bytes",
+            expected=f"{expected} bytes",
+        )
 
 
 def check_deletable(paths: Iterable[str]) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterable
+from io import BytesIO
 from threading import Lock
 
-from framework.errors import StoreUnavailable
-from framework.storage.base import Entry, SlotTaken, check_deletable, split_file, split_path
+from framework.storage.base import Access, Entry, SlotTaken, check_deletable, check_size, split_file, split_path
 
 
 class MemoryStore:
@@ -13,6 +13,7 @@ class MemoryStore:
 
     kind = "memory"
     root = "memory:/"
+    access = Access("memory")
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[bytes, float]] = {}
@@ -50,13 +51,7 @@ class MemoryStore:
     def settle(self, files: Iterable[tuple[str, int]]) -> None:
         for path, size in files:
             found = self.stat(path)
-            if found is None or found.bytes != size:
-                raise StoreUnavailable(
-                    "a written file is gone or changed",
-                    where=path,
-                    got=None if found is None else f"{found.bytes} bytes",
-                    expected=f"{size} bytes",
-                )
+            check_size(path, None if found is None else found.bytes, size)
 
     def delete(self, paths: Iterable[str]) -> None:
         for path in check_deletable(paths):
@@ -66,6 +61,12 @@ class MemoryStore:
     def uri(self, path: str) -> str:
         split_path(path)
         return f"memory:{path}"
+
+    def readable(self, path: str) -> BytesIO:
+        data = self.read(path)
+        if data is None:
+            raise FileNotFoundError(self.uri(path))
+        return BytesIO(data)
 
 
 def _below(prefix: str) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 
 from framework.errors import SetupError
 from framework.storage import descriptors
-from framework.storage.base import Entry, SlotTaken, check_deletable, sizes_by_folder, split_file, split_path
+from framework.storage.base import Access, Entry, SlotTaken, check_deletable, sizes_by_folder, split_file, split_path
 from framework.storage.oserrors import translated
 
 # Characters of a root that Spark would read as a glob or a client would un-escape: data would land elsewhere.
@@ -28,10 +28,11 @@ class DirectoryStore:
     ``root`` itself may be, or go through, a symbolic link; it is resolved once, here.
     """
 
-    kind = "directory"
+    access = Access("file")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, kind: str = "directory") -> None:
         """Raises: SetupError when Spark could not open paths below ``root`` as they are written."""
+        self.kind = kind
         self._root = root.expanduser().resolve()
         if found := sorted(_UNSAFE & set(str(self._root))):
             raise SetupError(
@@ -48,6 +49,9 @@ class DirectoryStore:
     def local(self, path: str) -> Path:
         """The local path of a logical one, for readers that are not Spark. Raises: PathError."""
         return self._root.joinpath(*split_path(path))
+
+    def readable(self, path: str) -> Path:
+        return self.local(path)
 
     def uri(self, path: str) -> str:
         # Not Path.as_uri(): Hadoop does not un-escape, and `!` would become `%21`, another name.

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from itertools import cycle
 from threading import Lock
 
+from framework.datafile import Readable
 from framework.errors import StoreUnavailable
-from framework.storage.base import Entry, SlotTaken, Store
+from framework.storage.base import Access, Entry, SlotTaken, Store
 
 
 class Wrapped:
@@ -22,6 +23,10 @@ class Wrapped:
     @property
     def root(self) -> str:
         return self.inner.root
+
+    @property
+    def access(self) -> Access:
+        return self.inner.access
 
     def put_if_absent(self, path: str, data: bytes) -> None:
         self.inner.put_if_absent(path, data)
@@ -46,6 +51,9 @@ class Wrapped:
 
     def uri(self, path: str) -> str:
         return self.inner.uri(path)
+
+    def readable(self, path: str) -> Readable:
+        return self.inner.readable(path)
 
 
 class LaggingStore(Wrapped):

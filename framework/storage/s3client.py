@@ -1,0 +1,45 @@
+"""The one way a bucket is talked to: time limits, no hidden repeats, nothing that only AWS understands."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONNECTIONS: Final = 32
+CONNECT_S: Final = 5
+READ_S: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where a store is. ``prefix``: segments without a slash at either end. ``endpoint`` None: AWS."""
+
+    name: str
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+
+
+def connect(bucket: Bucket) -> "S3Client":
+    """A client with credentials of boto3's default chain, which refreshes them. It asks nothing yet."""
+    # A session of its own: the default one is shared, and not made to be used by threads.
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        region_name=bucket.region,
+        config=Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=READ_S,
+            # A conditional PUT that a client repeats by itself meets its own first copy and is told that it lost.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=CONNECTIONS,
+            # Other servers than AWS know neither the checksums that newer clients add, nor how they trail a body.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path" if bucket.endpoint else "auto"},
+        ),
+    )

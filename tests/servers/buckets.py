@@ -1,0 +1,48 @@
+"""Stores in the session's S3 server: one bucket for all tests, and a place below it for each."""
+
+import secrets
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.seaweed import REGION, Seaweed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from framework.storage.s3 import S3Store
+    from framework.storage.s3client import Bucket
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(seaweed: Seaweed) -> str:
+    """One bucket for the session: each new one costs the server a second."""
+    return seaweed.bucket()
+
+
+@pytest.fixture
+def s3_place(seaweed: Seaweed, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+    """A prefix that no other test has, with the server's keys in the environment."""
+    from framework.storage.s3client import Bucket
+
+    for name, value in seaweed.admin.environment().items():
+        monkeypatch.setenv(name, value)
+    return Bucket(s3_bucket, f"test-{secrets.token_hex(6)}", seaweed.endpoint, REGION)
+
+
+@pytest.fixture
+def s3_store(s3_place: "Bucket") -> "S3Store":
+    """A store at ``s3_place`` that repeats requests without a pause."""
+    from framework.storage.s3 import S3Store
+
+    return S3Store(s3_place, connect=lambda bucket: _client_of(replace(bucket, prefix="")), pause=lambda _: None)
+
+
+@cache
+def _client_of(bucket: "Bucket") -> "S3Client":
+    """A client costs a tenth of a second: one for all tests of a place."""
+    from framework.storage.s3client import connect
+
+    return connect(bucket)
