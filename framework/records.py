@@ -12,15 +12,18 @@ R = TypeVar("R")
 _SECRET: Final = re.compile(r"(?i)passw|secret|token|key|credential")
 
 
-def mistakes(error: ValidationError) -> tuple[str, ...]:
+Place = tuple[int | str, ...]
+
+
+def mistakes(error: ValidationError, place: Callable[[Place], Place] = lambda found: found) -> tuple[str, ...]:
     """One line per mistake, with its place: ``input.operators.0.task_id: Field required``.
 
-    The value is shown except where the place itself says that it is a secret.
+    The value is shown except where the place itself says that it is a secret. ``place`` may tell places otherwise.
     """
-    return tuple(_line(item["loc"], item["msg"], item["type"], item.get("input")) for item in error.errors())
+    return tuple(_line(place(item["loc"]), item["msg"], item["type"], item.get("input")) for item in error.errors())
 
 
-def _line(place: tuple[int | str, ...], message: str, kind: str, value: object) -> str:
+def _line(place: Place, message: str, kind: str, value: object) -> str:
     where = ".".join(str(part) for part in place) or "(whole)"
     if kind == "extra_forbidden":
         return f"{where}: unknown key"

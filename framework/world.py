@@ -1,15 +1,18 @@
 """The outside of a run in one record: the teams, and a store for each. Everything above asks here, nothing else opens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Self
 
-from framework.storage.base import Store
+from framework.errors import SetupError
+from framework.storage.base import Access, Store
 from framework.storage.posix import DirectoryStore
 from framework.tenancy.load import load_teams
 from framework.tenancy.model import Teams
+from framework.tenancy.places import BucketStore, EfsStore, StorePlace
+from framework.tenancy.places import DirectoryStore as DirectoryPlace
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,39 @@ class World:
 
         @cache
         def store(name: str) -> Store:
-            return DirectoryStore(teams.store_root(name))
+            return open_store(teams.team(name).store, workspace=teams.workspace)
 
         return cls(teams, store)
+
+    def accesses(self, teams: Iterable[str]) -> tuple[Access, ...]:
+        """What Spark has to be told before it opens URIs of the stores of ``teams``, and of the one written to."""
+        stores = [*map(self.store, teams), *([self.private] if self.private else [])]
+        return tuple(dict.fromkeys(store.access for store in stores))
 
     def writing_to(self, private: Store) -> Self:
         """The same world for reading, with another place to write."""
         return replace(self, private=private)
+
+
+def open_store(place: StorePlace, *, workspace: Path) -> Store:
+    """The store that a team file describes; nothing is asked of it yet. Raises: SetupError."""
+    match place:
+        case DirectoryPlace():
+            return DirectoryStore(workspace / place.root)
+        case EfsStore():
+            return DirectoryStore(Path(place.root), kind=place.kind)
+    return _bucket_store(place)
+
+
+def _bucket_store(place: BucketStore) -> Store:
+    try:
+        from framework.storage.s3 import S3Store  # only now: nobody else pays for boto3
+        from framework.storage.s3client import Bucket
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            "a store in a bucket needs boto3",
+            where=f"s3://{place.bucket}",
+            got=str(error),
+            next_step="run this where jobs run, or install teamspark[jobs]",
+        ) from error
+    return S3Store(Bucket(place.bucket, place.prefix, place.endpoint, place.region))

@@ -131,7 +131,7 @@ def _tell(rows: Sequence[TaskFacts], world: World, talk: Talk) -> None:
     talk("all runs published")
     show.say()
     show.table(HEADS, (_cells(row) for row in rows), right=NUMBERS)
-    roots = sorted({str(world.teams.store_root(row.key.team)) for row in rows})
+    roots = sorted({world.store(row.key.team).root for row in rows})
     show.say(f"\nPaths are below {', '.join(roots)}.")
     show.say(f"{NOT_A_WALL}\n")
     for line in _next_steps(rows):

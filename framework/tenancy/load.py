@@ -8,8 +8,9 @@ import yaml
 from pydantic import ValidationError
 
 from framework.errors import ConfigError
-from framework.records import mistakes
+from framework.records import Place, mistakes
 from framework.tenancy.model import Team, Teams
+from framework.tenancy.places import KINDS
 
 TEAM_FILES: Final = "k8s/teams"
 
@@ -57,11 +58,16 @@ def _read(path: Path) -> tuple[Team | None, list[str]]:
     try:
         team = Team.model_validate(data, strict=False)
     except ValidationError as error:
-        told = zip(error.errors(), mistakes(error), strict=True)
-        return None, twice + [f"{path.name}:{_nearest(lines, item['loc'])}: {text}" for item, text in told]
+        told = zip(error.errors(), mistakes(error, _as_written), strict=True)
+        return None, twice + [f"{path.name}:{_nearest(lines, _as_written(item['loc']))}: {text}" for item, text in told]
     if team.team != path.stem:
         return None, [*twice, f"{path.name}:{lines[('team',)]}: team '{team.team}' must be in {team.team}.yaml"]
     return team, twice
+
+
+def _as_written(place: Place) -> Place:
+    """Without the kind of store that pydantic puts between ``store`` and its key."""
+    return place[:1] + place[2:] if place[:1] == ("store",) and place[1:2] and place[1] in KINDS else place
 
 
 def _line_of(error: Exception) -> int:

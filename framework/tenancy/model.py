@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
 from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey, check_team
 from framework.records import Record
+from framework.tenancy.places import StorePlace
 
 
 def _team(name: str) -> str:
@@ -35,13 +36,6 @@ def _pattern(text: str) -> str:
 TeamName = Annotated[str, AfterValidator(_team)]
 
 
-class DirectoryStore(Record):
-    """Outputs below a directory. A relative ``root`` starts at the workspace."""
-
-    kind: Literal["directory"]
-    root: str = Field(min_length=1)
-
-
 class Grant(Record):
     """Tasks of this team, as ``dag_id/task_id``, whose outputs another team may read."""
 
@@ -54,7 +48,7 @@ class Team(Record):
 
     team: TeamName
     owners: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(min_length=1)
-    store: DirectoryStore
+    store: StorePlace
     reads: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     grants: tuple[Grant, ...] = ()
 
@@ -83,10 +77,6 @@ class Teams:
                 next_step=f"add k8s/teams/{name}.yaml (teamspark new team {name})",
             )
         return self.by_name[name]
-
-    def store_root(self, name: str) -> Path:
-        """The directory below which ``/<team>/<dag_id>/...`` of this team lies."""
-        return self.workspace / self.team(name).store.root
 
     def require_grant(self, consumer: str, producer: TaskKey) -> None:
         """Raises: PolicyError unless ``consumer`` owns or was granted the outputs of ``producer``."""

@@ -16,6 +16,7 @@ from framework.runner import RunOptions, execute
 from framework.spark.files import DataFile
 from framework.spark.read import read_published
 from framework.spark.rows import rows_of
+from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Published, RunLog
 from framework.tenancy.model import Teams
@@ -36,7 +37,7 @@ class JobRun:
 
     result: RunResult
     published: Published
-    store: DirectoryStore
+    store: Store
     spark: "SparkSession" = field(repr=False)
 
     def frame(self, output: str = "default") -> "DataFrame":

@@ -26,7 +26,8 @@ from framework.schema.model import schema_spec
 from framework.storage.memory import MemoryStore
 from framework.storage.paths import RunRecord, run_segment
 from framework.storage.publish import RunLog
-from framework.tenancy.model import DirectoryStore, Grant, Team, Teams
+from framework.tenancy.model import Grant, Team, Teams
+from framework.tenancy.places import DirectoryStore
 from framework.world import World
 
 DAY = datetime(2013, 1, 10, tzinfo=UTC)

@@ -18,7 +18,6 @@ from framework.job import build_job, contract_of, load_job
 from framework.plan import PlanRequest
 from framework.runner import RunOptions, execute
 from framework.storage.paths import segment_of_date
-from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
 from framework.testing import JobRun, assert_rows
 from framework.world import World
@@ -71,7 +70,7 @@ def published(workspace: Path, spark: SparkSession) -> Published:
 
     def rows(task: str, day: date, output: str = "default") -> list[dict[str, Any]]:
         key = key_of(task, day)
-        store = DirectoryStore(world.teams.store_root(key.team))
+        store = world.store(key.team)
         found = RunLog(store, key).newest()
         assert found is not None
         return JobRun(results[task, day], found, store, spark).rows(output)

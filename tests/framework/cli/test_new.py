@@ -16,6 +16,7 @@ from framework.identity import snake_case
 from framework.job import contract_of, load_job
 from framework.sources import load_sources
 from framework.tenancy.load import load_teams
+from framework.tenancy.places import DirectoryStore
 from framework.testing.cases import find_cases
 from tests.framework.cli.conftest import Teamspark
 
@@ -27,7 +28,8 @@ def test_a_team_of_ones_own(teamspark: Teamspark, workspace: Path) -> None:
 
     team = load_teams(workspace).team("bakers")
     assert done.exit_code == 0
-    assert (team.owners, team.store.root) == (("ann@example.org",), ".teamspark/store")
+    assert team.owners == ("ann@example.org",)
+    assert team.store == DirectoryStore(kind="directory", root=".teamspark/store")
 
 
 def test_an_empty_directory_becomes_a_workspace(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey
+from framework.storage.base import Access
+from framework.storage.memory import MemoryStore
 from framework.tenancy.load import find_workspace, load_teams
+from framework.world import World
 
 GOOD = """\
 team: flights
@@ -31,7 +34,7 @@ def put(workspace: Path, name: str, text: str) -> None:
 
 
 def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace: Path) -> None:
-    put(workspace, "first", "team: First\nowners: []\nstore:\n  kind: s3\n  rot: x\n")
+    put(workspace, "first", "team: First\nowners: []\nstore:\n  kind: directory\n  rot: x\n")
     put(workspace, "second", "team: [\n")
     put(workspace, "third", "team: other\nowners: [c@example.org]\nstore: {kind: directory, root: x}\n")
 
@@ -42,7 +45,7 @@ def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace: Path
     for expected in (
         "first.yaml:1: team: not a team name",
         "first.yaml:2: owners",
-        "first.yaml:4: store.kind",
+        "first.yaml:3: store.root: Field required",
         "first.yaml:5: store.rot: unknown key",
         "second.yaml:2: not YAML",
         "third.yaml:1: team 'other' must be in other.yaml",
@@ -120,3 +123,57 @@ def test_the_workspace_is_found_from_below_or_missed_in_words(
     assert find_workspace(below) == workspace.resolve()
     with pytest.raises(ConfigError, match="--workspace"):
         find_workspace(tmp_path_factory.mktemp("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ("{kind: tape, root: x}", "'directory', 'efs', 's3'"),
+        ("{root: x}", "discriminator 'kind'"),
+        ("{kind: s3}", "flights.yaml:3: store.bucket: Field required"),
+        ("{kind: s3, bucket: s3://flights}", "store.bucket: expected a bucket's name"),
+        ("{kind: s3, bucket: Flights_Data}", "store.bucket: expected a bucket's name"),
+        ("{kind: s3, bucket: flights.data}", "store.bucket: expected a bucket's name"),
+        ("{kind: s3, bucket: flights, prefix: /a}", "store.prefix: expected segments"),
+        ("{kind: s3, bucket: flights, prefix: a/../b}", "store.prefix: expected segments"),
+        ("{kind: s3, bucket: flights, prefix: 'a!b'}", "store.prefix: expected segments"),
+        ("{kind: s3, bucket: flights, endpoint: 'host:80'}", "store.endpoint: expected http(s)://host"),
+        ("{kind: s3, bucket: flights, endpoint: 'http://host/path'}", "store.endpoint: expected http(s)://host"),
+        ("{kind: s3, bucket: flights, endpoint: 'http://me:pw@host'}", "without user, path or query"),
+        ("{kind: s3, bucket: flights, region: 'eu west'}", "store.region: expected a region's name"),
+        ("{kind: s3, bucket: flights, access_key: AKIA}", "store.access_key: unknown key"),
+        ("{kind: efs, root: data}", "store.root: expected an absolute path"),
+    ],
+)
+def test_a_store_that_cannot_be_is_told_in_words(workspace: Path, store: str, told: str) -> None:
+    put(workspace, "flights", GOOD.replace("{kind: directory, root: data}", store))
+
+    with pytest.raises(ConfigError) as stop:
+        load_teams(workspace)
+
+    assert told in "\n".join(stop.value.details)
+
+
+def test_a_store_in_a_bucket_is_opened_without_asking_it(workspace: Path) -> None:
+    place = "{kind: s3, bucket: flights-data, prefix: a/b, endpoint: 'http://127.0.0.1:1', region: eu-west-1}"
+    put(workspace, "flights", GOOD.replace("{kind: directory, root: data}", place))
+
+    world = World.of(workspace)
+
+    store = world.store("flights")
+    assert (store.kind, store.root) == ("s3", "s3://flights-data/a/b")
+    assert store.uri("/flights/!4f/x") == "s3a://flights-data/a/b/flights/!4f/x"
+    assert world.accesses(["flights", "flights"]) == (Access("s3a", "flights-data", "http://127.0.0.1:1", "eu-west-1"),)
+    assert store.access.path_style
+
+
+def test_a_mounted_file_system_is_a_directory_by_another_name(workspace: Path, tmp_path: Path) -> None:
+    put(workspace, "flights", GOOD.replace("{kind: directory, root: data}", f"{{kind: efs, root: {tmp_path}/efs}}"))
+
+    world = World.of(workspace).writing_to(MemoryStore())
+
+    store = world.store("flights")
+    store.put_if_absent("/flights/x", b"1")
+    assert (store.kind, (tmp_path / "efs/flights/x").read_bytes()) == ("efs", b"1")
+    assert world.accesses(["flights"]) == (Access("file"), Access("memory"))
+    assert not store.access.path_style
