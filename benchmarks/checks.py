@@ -23,6 +23,7 @@ from typing import Any, Final
 from pyspark.sql import SparkSession
 
 from benchmarks.pairs import Answer, Run, run_pairs
+from framework.datafile import DataFile
 from framework.schema.spec import Check, Column, SchemaSpec
 from framework.spark.archive import archive_home
 from framework.spark.columns import struct_type, verify_columns
@@ -162,7 +163,7 @@ def _run(spark: SparkSession, source: str, out: Path, spec: SchemaSpec) -> float
     started = time.monotonic()
     checked = verify_columns(frame, spec, where="benchmark")
     facts = write_output(checked, spec, f"file://{out}", output="default")
-    files = [f"file://{path}" for path in sorted(out.glob("part-*"))]
+    files = [DataFile(f"file://{path}") for path in sorted(out.glob("part-*"))]
     report = verify_output(spark, files, spec, output="default", observed=facts)
     taken = time.monotonic() - started
     assert sum(report.rows) == facts.rows

@@ -44,6 +44,7 @@ class DataFile:
 
 
 File: TypeAlias = DataFile | Path
+F = TypeVar("F", bound=File)
 
 
 def local_path(uri: str) -> Path | None:
@@ -73,7 +74,7 @@ def size_of(opened: Readable) -> int:
     return opened.stat().st_size if isinstance(opened, Path) else opened.seek(0, SEEK_END)
 
 
-def mapped(work: Callable[[File], R], files: Iterable[File]) -> list[R]:
+def mapped(work: Callable[[F], R], files: Iterable[F]) -> list[R]:
     """``work`` of each of ``files``, in order: several at a time where a server is asked for them."""
     held = list(files)
     if all(isinstance(file, Path) or file.local is not None for file in held):

@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 import xxhash
 
+from framework.datafile import File, readable
 from framework.errors import ConfigError
 from framework.schema.constraints import decimal_size, type_family
 from framework.schema.spec import SchemaSpec, SparkType
@@ -72,17 +72,17 @@ class ContentHash:
         return cls(int(rows), int(total))
 
 
-def hash_files(paths: Iterable[Path], spec: SchemaSpec) -> ContentHash:
-    """The content hash of the rows in Parquet files ``paths``, which hold at least the columns of ``spec``.
+def hash_files(files: Iterable[File], spec: SchemaSpec) -> ContentHash:
+    """The content hash of the rows in Parquet ``files``, which hold at least the columns of ``spec``.
 
-    Raises: OSError, pyarrow.ArrowException for files that cannot be read.
+    Raises: OSError, pyarrow.ArrowException for files that cannot be read; StoreUnavailable, SetupError.
     """
     import pyarrow.parquet as pq
 
     total = ContentHash(0, 0)
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(spec.names)):
+    for file in files:
+        with pq.ParquetFile(readable(file)) as parquet:
+            for batch in parquet.iter_batches(_BATCH_ROWS, columns=list(spec.names)):
                 total += hash_rows(_rows(batch, spec), spec)
     return total
 

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from framework.datafile import DataFile, readable
 from framework.errors import ConfigError, clip
 from framework.hashing import ContentHash, hash_files, hash_rows
 from framework.manifest import OutputEntry
 from framework.schema.compare import type_text
 from framework.schema.spec import Column, SchemaSpec
-from framework.storage.attempts import check_files
+from framework.storage.attempts import check_files, published_files
 from framework.storage.base import Store
 from framework.storage.publish import Published
 
 SAMPLE: Final = 5
 # A key and a hash of each row are held in memory: about 200 bytes a row.
 MOST_ROWS: Final = 2_000_000
-_LOCAL: Final = "file://"
+Files = tuple[DataFile, ...]
 
 
 class Side(NamedTuple):
@@ -114,9 +114,9 @@ def _compare(name: str, first: Side, second: Side) -> Difference:
     rows = entries[0].rows, entries[1].rows
     if _shape(specs[0]) != _shape(specs[1]):
         return Difference(name, facts, rows, notes=("content is not compared: columns or types differ",))
-    paths = _paths(first, name), _paths(second, name)
-    hashes = hash_files(paths[0], specs[0]), hash_files(paths[1], specs[1])
-    keys, notes = (None, ()) if hashes[0] == hashes[1] else _keys(paths, specs[0], max(rows))
+    files = _files(first, name), _files(second, name)
+    hashes = hash_files(files[0], specs[0]), hash_files(files[1], specs[1])
+    keys, notes = (None, ()) if hashes[0] == hashes[1] else _keys(files, specs[0], max(rows))
     return Difference(name, facts, rows, hashes, keys, notes)
 
 
@@ -156,22 +156,19 @@ def _count(count: int | None) -> str:
     return "not measured" if count is None else f"{count:,} row(s)"
 
 
-def _paths(side: Side, name: str) -> list[Path]:
-    """The output's files on this machine. Raises: ConfigError, InputCorrupt."""
+def _files(side: Side, name: str) -> tuple[DataFile, ...]:
+    """The output's files, all there. Raises: InputCorrupt, StoreUnavailable."""
     check_files(side.store, side.published, name)
-    uris = [side.store.uri(path) for path in side.published.paths(name)]
-    if not all(uri.startswith(_LOCAL) for uri in uris):
-        raise ConfigError("only stores in a directory can be compared", where=str(side), got=side.store.kind)
-    return [Path(uri.removeprefix(_LOCAL)) for uri in uris]
+    return published_files(side.store, side.published, name)
 
 
-def _keys(paths: tuple[list[Path], list[Path]], spec: SchemaSpec, rows: int) -> tuple[Keys | None, tuple[str, ...]]:
+def _keys(files: tuple[Files, Files], spec: SchemaSpec, rows: int) -> tuple[Keys | None, tuple[str, ...]]:
     """The keys of rows that differ, and why there are none."""
     if not spec.key:
         return None, ("no keys to name: the schema declares none",)
     if rows > MOST_ROWS:
         return None, (f"no keys are named: more than {MOST_ROWS:,} rows",)
-    one, other = _hashes(paths[0], spec), _hashes(paths[1], spec)
+    one, other = _hashes(files[0], spec), _hashes(files[1], spec)
     return Keys(
         _some(key for key, code in one.items() if key in other and other[key] != code),
         _some(key for key in one if key not in other),
@@ -184,14 +181,14 @@ def _some(keys: Iterator[str]) -> tuple[int, tuple[str, ...]]:
     return len(found), tuple(found[:SAMPLE])
 
 
-def _hashes(paths: list[Path], spec: SchemaSpec) -> Mapping[str, int]:
+def _hashes(files: Files, spec: SchemaSpec) -> Mapping[str, int]:
     """By key, as text, the hash of its row; rows of one key that is not unique add up."""
     from pyarrow import parquet
 
     found: dict[str, int] = {}
-    for path in paths:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=list(spec.names)):
+    for file in files:
+        with parquet.ParquetFile(readable(file)) as opened:
+            for batch in opened.iter_batches(columns=list(spec.names)):
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     key = ", ".join(f"{name}={clip(str(row[name]), 60)}" for name in spec.key)
                     found[key] = found.get(key, 0) + hash_rows([[row[name] for name in spec.names]], spec).total

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from framework.datafile import DataFile
 from framework.manifest import InputEntry, ReadEntry, SourceFile
 from framework.plan import AbsentInput, FixtureInput, PinnedRun, Plan, PlannedInput, RunInput, SourceInput
-from framework.spark.files import DataFile, reading
+from framework.spark.files import reading
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
+from framework.storage.attempts import published_files
 from framework.storage.paths import task_path
 from framework.storage.publish import RunLog
 from framework.world import World
@@ -142,8 +144,6 @@ def listed_files(planned: SourceInput) -> Iterator[DataFile]:
     return (DataFile(f"file://{file.path}", file.bytes) for file in planned.listing.files)
 
 
-def data_files(read: PinnedRun, world: World) -> Iterator[DataFile]:
+def data_files(read: PinnedRun, world: World) -> tuple[DataFile, ...]:
     """The files of one pinned output, with what its manifest says of them."""
-    store = world.store(read.published.key.team)
-    entries = zip(read.published.paths(read.output), read.published.files(read.output), strict=True)
-    return (DataFile(store.uri(path), entry.bytes, entry.rows) for path, entry in entries)
+    return published_files(world.store(read.published.key.team), read.published, read.output)

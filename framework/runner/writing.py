@@ -10,6 +10,7 @@ from framework.manifest import FileEntry, OutputEntry, counted
 from framework.spark.columns import verify_columns
 from framework.spark.verify import CheckReport, verify_output
 from framework.spark.write import WriteFacts, write_output
+from framework.storage.attempts import stored_file
 from framework.storage.base import Store
 from framework.storage.publish import Attempt, list_attempt
 
@@ -62,7 +63,7 @@ class Writer:
             files = list_attempt(self.store, self.attempt, port.name)
             report = verify_output(
                 spark,
-                [self.store.uri(f"{self.attempt.directory}/{file.path}") for file in files],
+                [stored_file(self.store, f"{self.attempt.directory}/{file.path}", file) for file in files],
                 port.schema,
                 output=port.name,
                 observed=written[port.name],

@@ -1,12 +1,11 @@
 """Data files by URI: whether they are still what a manifest says, and which of them made a Spark job fail.
 
-No pyspark session is needed: footers are read with pyarrow where the file is on this machine's file system.
+No pyspark session is needed: footers are read with pyarrow.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,31 +14,15 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
+from framework.datafile import DataFile, local_path, mapped, readable, size_of
 from framework.errors import InputChanged, InputCorrupt, SetupError, TeamsparkError, clip
 
-_LOCAL: Final = "file://"
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException|NoSuchFileException")
 _READING: Final = re.compile(
     r"FAILED_READ_FILE|CANNOT_READ_FILE|ParquetDecodingException|is not a Parquet file|" + _GONE.pattern
 )
 _PATTERN: Final = re.compile(r"[*?\[\]{}\\]")
 _CAUSE: Final = re.compile(r"^Caused by: (?:[\w.$]+: )?(.*)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """One data file. ``uri`` is raw, never percent-encoded: Hadoop does not un-escape. None: nobody recorded it."""
-
-    uri: str
-    bytes: int | None = None
-    rows: int | None = None
-
-
-def local_path(uri: str) -> Path | None:
-    """Where ``uri`` is on this machine's file system; None for a store that is not one."""
-    if uri.startswith(_LOCAL):
-        return Path(uri.removeprefix(_LOCAL))
-    return Path(uri) if uri.startswith("/") else None
 
 
 def require_plain_names(files: Sequence[DataFile], *, where: str) -> None:
@@ -59,43 +42,38 @@ def require_plain_names(files: Sequence[DataFile], *, where: str) -> None:
 
 
 def check_files(files: Sequence[DataFile], *, where: str) -> None:
-    """Compare size and rows of local ``files`` with what is recorded; other stores are checked while they are read.
+    """Compare size and rows of ``files`` with what is recorded; what only Spark can open is checked while it is read.
 
     Raises: InputChanged for a file that is gone, InputCorrupt for one that is not as recorded, SetupError for one that
-    Spark cannot name; each names the files.
+    Spark cannot name; each names the files. StoreUnavailable.
     """
     require_plain_names(files, where=where)
-    gone: list[str] = []
-    broken: list[str] = []
-    for file in files:
-        path = local_path(file.uri)
-        if path is None:
-            continue
-        try:
-            told = _difference(path, file)
-        except FileNotFoundError:
-            gone.append(file.uri)
-            continue
-        if told:
-            broken.append(f"{file.uri}: {told}")
+    seen = [file for file in files if not file.by_spark_only]
+    told = list(zip(seen, mapped(_difference, seen), strict=True))
+    broken = [f"{file.uri}: {difference}" for file, difference in told if difference]
     if broken:
         raise corrupt(broken, where=where)
+    gone = [file.uri for file, difference in told if difference is None]
     if gone:
         raise changed(gone, where=where)
 
 
-def _difference(path: Path, file: DataFile) -> str:
-    """What is wrong with the file, or nothing. Raises: FileNotFoundError."""
-    size = path.stat().st_size
+def _difference(file: DataFile) -> str | None:
+    """What is wrong with the file, or nothing; None: it is gone."""
+    try:
+        opened = readable(file)
+        size = size_of(opened)
+    except FileNotFoundError:
+        return None
     if file.bytes is not None and size != file.bytes:
         return f"{size} bytes, recorded {file.bytes}"
     if file.rows is None:
         return ""
     try:
-        rows = pq.read_metadata(path).num_rows
+        rows = pq.read_metadata(opened).num_rows
     except (pa.ArrowException, OSError) as error:
-        if not path.exists():
-            raise FileNotFoundError(path) from error
+        if isinstance(opened, Path) and not opened.exists():
+            return None
         return f"its footer cannot be read ({clip(str(error), 120)})"
     return "" if rows == file.rows else f"{rows} rows, recorded {file.rows}"
 

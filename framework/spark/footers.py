@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import pyarrow.parquet as pq
 
+from framework.datafile import File, mapped, readable
 from framework.schema.constraints import BOUNDS, decimal_size, type_family
 from framework.schema.spec import Check, Column, SparkType
 
@@ -76,13 +76,12 @@ class Footers:
     by_spark: bool = True
 
 
-def read_footers(paths: Sequence[Path]) -> Footers:
-    """Raises: OSError, pyarrow.ArrowException for a file that is no whole Parquet file."""
+def read_footers(files: Sequence[File]) -> Footers:
+    """Raises: OSError, pyarrow.ArrowException for a file that is no whole Parquet file; StoreUnavailable, SetupError."""
     rows: list[int] = []
     leaves: dict[str, Range] = {}
     by_spark = True
-    for path in paths:
-        footer = pq.read_metadata(path)
+    for footer in mapped(lambda file: pq.read_metadata(readable(file)), files):
         rows.append(footer.num_rows)
         by_spark = by_spark and str(footer.created_by).startswith(_WRITER)
         for chunk in _chunks(footer):

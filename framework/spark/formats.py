@@ -18,12 +18,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from framework.datafile import DataFile, local_path
 from framework.errors import SchemaMismatch, SetupError, clip
 from framework.schema.annotations import nearest
 from framework.schema.compare import readable_as, type_text
 from framework.schema.spec import Check, Column, SchemaSpec
 from framework.spark.columns import plain_type, spark_type
-from framework.spark.files import DataFile, corrupt, local_path
+from framework.spark.files import corrupt
 from framework.spark.read import literal
 
 Format: TypeAlias = Literal["csv", "json", "parquet"]

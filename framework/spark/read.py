@@ -12,12 +12,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from framework.datafile import DataFile
 from framework.errors import SchemaMismatch
 from framework.schema import conditions
 from framework.schema.compare import missing_for
 from framework.schema.spec import Column, SchemaSpec, SparkType
 from framework.spark.columns import plain_type, spark_type, struct_type
-from framework.spark.files import DataFile, check_files
+from framework.spark.files import check_files
 
 
 def read_published(

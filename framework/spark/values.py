@@ -6,12 +6,12 @@ row: for ten million rows a tenth of a second instead of seconds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.parquet as pq
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
+from framework.datafile import File, readable
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.footers import Footers
 
@@ -20,8 +20,8 @@ _MOST_TEXTS: Final = 200_000
 """Beyond so many different texts a column is measured by Spark like any other."""
 
 
-def kept_by_values(checks: Sequence[Check], spec: SchemaSpec, paths: Sequence[Path], footers: Footers) -> set[str]:
-    """Names of those ``checks`` that every text in the files ``paths`` keeps; of the others nothing is known.
+def kept_by_values(checks: Sequence[Check], spec: SchemaSpec, files: Sequence[File], footers: Footers) -> set[str]:
+    """Names of those ``checks`` that every text in ``files`` keeps; of the others nothing is known.
 
     Raises: OSError, pyarrow.ArrowException for files that cannot be read, page checksums included.
     """
@@ -29,7 +29,7 @@ def kept_by_values(checks: Sequence[Check], spec: SchemaSpec, paths: Sequence[Pa
     for check in checks:
         if check.column is not None and check.kind in _KINDS and _listed(check.column, spec, footers):
             asked.setdefault(check.column, []).append(check)
-    texts = _texts(paths, list(asked)) if asked else {}
+    texts = _texts(files, list(asked)) if asked else {}
     return {check.name for column, found in texts.items() for check in asked[column] if all(map(_keeper(check), found))}
 
 
@@ -39,12 +39,12 @@ def _listed(column: str, spec: SchemaSpec, footers: Footers) -> bool:
     return spec.column(column).type == "string" and leaf is not None and leaf.listed
 
 
-def _texts(paths: Sequence[Path], columns: list[str]) -> dict[str, set[str]]:
+def _texts(files: Sequence[File], columns: list[str]) -> dict[str, set[str]]:
     """The different texts of each of ``columns``; a column with too many is left out."""
     texts: dict[str, set[str]] = {column: set() for column in columns}
-    for path in paths:
+    for file in files:
         wanted = [column for column in columns if column in texts]
-        for column, values in _dictionaries(path, wanted):
+        for column, values in _dictionaries(file, wanted):
             if column in texts:
                 texts[column].update(values)
                 if len(texts[column]) > _MOST_TEXTS:
@@ -52,10 +52,10 @@ def _texts(paths: Sequence[Path], columns: list[str]) -> dict[str, set[str]]:
     return texts
 
 
-def _dictionaries(path: Path, columns: list[str]) -> Iterator[tuple[str, list[str]]]:
-    with pq.ParquetFile(path, read_dictionary=columns, page_checksum_verification=True) as file:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=columns)
+def _dictionaries(file: File, columns: list[str]) -> Iterator[tuple[str, list[str]]]:
+    with pq.ParquetFile(readable(file), read_dictionary=columns, page_checksum_verification=True) as parquet:
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group, columns=columns)
             for column in columns:
                 for chunk in table.column(column).chunks:
                     yield column, chunk.dictionary.to_pylist()

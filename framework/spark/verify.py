@@ -8,16 +8,16 @@ something broke.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from framework.errors import CheckFailed, InputChanged, InputCorrupt, SetupError, StoreUnavailable, clip
+from framework.datafile import DataFile
+from framework.errors import CheckFailed, InputChanged, InputCorrupt, StoreUnavailable, clip
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.columns import struct_type
-from framework.spark.files import DataFile, local_path, reading
+from framework.spark.files import reading
 from framework.spark.footers import Footers, prove, read_footers
 from framework.spark.keys import unique_by_reading
 from framework.spark.measure import measure, sample_keys
@@ -43,9 +43,15 @@ class CheckReport:
 
 
 def verify_output(
-    spark: SparkSession, files: Sequence[str], spec: SchemaSpec, *, output: str, observed: WriteFacts, where: str = ""
+    spark: SparkSession,
+    files: Sequence[DataFile],
+    spec: SchemaSpec,
+    *,
+    output: str,
+    observed: WriteFacts,
+    where: str = "",
 ) -> CheckReport:
-    """Measure the written ``files`` (URIs) of ``output`` against ``spec``.
+    """Measure the written ``files`` of ``output`` against ``spec``.
 
     The rows that count are those in the files' footers: where the write pass counted others (Spark 4.2 counts a stage
     twice that it had to compute again), what was dropped is counted once more.
@@ -54,20 +60,19 @@ def verify_output(
     StoreUnavailable for a file that is not as it was written.
     """
     where = where or f"output {output}"
-    paths = _paths(files, where)
     with _just_written(where):
-        footers = read_footers(paths)
+        footers = read_footers(files)
         asked = [check for check in spec.checks if check.policy != "drop"]
         proven = _proven(asked, spec, footers)
-        proven |= kept_by_values([check for check in asked if check.name not in proven], spec, paths, footers)
-        if _KEY in {check.name for check in asked} - proven and unique_by_reading(spec, paths, footers):
+        proven |= kept_by_values([check for check in asked if check.name not in proven], spec, files, footers)
+        if _KEY in {check.name for check in asked} - proven and unique_by_reading(spec, files, footers):
             proven.add(_KEY)
     dropped = dict(observed.dropped)
     if sum(footers.rows) != observed.rows and dropped:
         dropped = recount_drops(observed, spec, output=output)
     open_checks = [check for check in asked if check.name not in proven]
-    frame = written_frame(spark, files, spec)
-    with _just_written(where), reading([DataFile(uri) for uri in files], where=where):
+    frame = written_frame(spark, [file.uri for file in files], spec)
+    with _just_written(where), reading(files, where=where):
         _, measured = measure(frame, open_checks, spec) if open_checks else (0, {})
         counts = dict.fromkeys(proven, 0) | measured
         report = CheckReport(
@@ -79,11 +84,11 @@ def verify_output(
         return judge(report, frame, spec, prefix=output, where=where)
 
 
-def written_frame(spark: SparkSession, files: Sequence[str], spec: SchemaSpec) -> DataFrame:
-    """Exactly ``files``, with the types of ``spec`` and everything nullable."""
-    if not files:
+def written_frame(spark: SparkSession, uris: Sequence[str], spec: SchemaSpec) -> DataFrame:
+    """Exactly the files ``uris``, with the types of ``spec`` and everything nullable."""
+    if not uris:
         return spark.createDataFrame([], struct_type(spec))
-    return spark.read.schema(struct_type(spec)).parquet(*files)
+    return spark.read.schema(struct_type(spec)).parquet(*uris)
 
 
 def judge(report: CheckReport, frame: DataFrame, spec: SchemaSpec, *, prefix: str, where: str) -> CheckReport:
@@ -121,18 +126,6 @@ def _proven(checks: Sequence[Check], spec: SchemaSpec, footers: Footers) -> set[
         if sum(footers.rows) == 0
         or (check.column is not None and prove(check, spec.column(check.column), footers) == "kept")
     }
-
-
-def _paths(files: Sequence[str], where: str) -> list[Path]:
-    paths = [path for path in map(local_path, files) if path is not None]
-    if len(paths) < len(files):
-        raise SetupError(
-            "footers are read on this machine's file system only",
-            where=where,
-            got=clip(next(uri for uri in files if local_path(uri) is None)),
-            next_step="use a store in a directory",
-        )
-    return paths
 
 
 @contextmanager

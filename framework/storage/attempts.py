@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Self
 
+from framework.datafile import DataFile
 from framework.errors import InputCorrupt
 from framework.identity import RunKey
 from framework.manifest import Claim, FileEntry, Manifest, OutputEntry, digest_of, parse_record
@@ -105,6 +107,17 @@ def list_attempt(store: Store, attempt: Attempt, output: str = "default") -> tup
         for entry in store.list(folder)
         if not _NO_DATA.search(entry.path, len(folder))
     )
+
+
+def stored_file(store: Store, path: str, entry: FileEntry) -> DataFile:
+    """The file ``path`` of ``store`` for Spark and for pyarrow, with what is recorded of it."""
+    return DataFile(store.uri(path), entry.bytes, entry.rows, partial(store.readable, path))
+
+
+def published_files(store: Store, published: Published, output: str = "default") -> tuple[DataFile, ...]:
+    """The data files of a published output. Raises: KeyError."""
+    entries = zip(published.paths(output), published.files(output), strict=True)
+    return tuple(stored_file(store, path, entry) for path, entry in entries)
 
 
 def check_files(store: Store, published: Published, output: str = "default") -> None:

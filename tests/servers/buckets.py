@@ -34,10 +34,15 @@ def s3_place(seaweed: Seaweed, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def s3_store(s3_place: "Bucket") -> "S3Store":
-    """A store at ``s3_place`` that repeats requests without a pause."""
+    """A store at ``s3_place``."""
+    return quick_store(s3_place)
+
+
+def quick_store(place: "Bucket") -> "S3Store":
+    """A store that does not pause, by a client that other tests use too."""
     from framework.storage.s3 import S3Store
 
-    return S3Store(s3_place, connect=lambda bucket: _client_of(replace(bucket, prefix="")), pause=lambda _: None)
+    return S3Store(place, connect=lambda bucket: _client_of(replace(bucket, prefix="")), pause=lambda _: None)
 
 
 @cache

@@ -9,11 +9,12 @@ import pytest
 from pydantic import AwareDatetime, Field, NaiveDatetime
 from pyspark.sql import SparkSession
 
+from framework.datafile import DataFile, local_path
 from framework.errors import InputChanged, InputCorrupt, SchemaMismatch, SetupError
 from framework.schema.model import Schema, schema_spec
 from framework.schema.types import Float32, Int32
 from framework.spark.columns import verify_columns
-from framework.spark.files import DataFile, check_files, local_path, reading
+from framework.spark.files import check_files, reading
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows, rows_of
 from framework.spark.write import write_output

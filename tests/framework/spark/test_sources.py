@@ -13,12 +13,12 @@ from annotated_types import Ge
 from pydantic import AwareDatetime, Field
 from pyspark.sql import SparkSession
 
+from framework.datafile import DataFile
 from framework.errors import CheckFailed, ConfigError, InputChanged, InputCorrupt, SchemaMismatch
 from framework.schema.model import Schema, schema_spec
 from framework.schema.types import Drop, Warn
 from framework.spark import sources
 from framework.spark.columns import struct_type
-from framework.spark.files import DataFile
 from framework.spark.formats import csv_header
 from framework.spark.rows import rows_of
 from framework.spark.sources import SourceRead, SourceRows, read_source

@@ -8,6 +8,7 @@ from annotated_types import Ge, Lt
 from pydantic import Field
 from pyspark.sql import SparkSession
 
+from framework.datafile import DataFile
 from framework.errors import CheckFailed, SetupError, StoreUnavailable
 from framework.schema.model import Schema, schema_spec
 from framework.schema.types import Drop, Warn
@@ -37,10 +38,10 @@ def row(**changes: Any) -> Any:
     return tuple({**dict(zip(SPEC.names, GOOD, strict=True)), **changes}.values())
 
 
-def written(spark: SparkSession, tmp_path: Path, rows: Any, files: int = 2) -> tuple[list[str], WriteFacts]:
+def written(spark: SparkSession, tmp_path: Path, rows: Any, files: int = 2) -> tuple[list[DataFile], WriteFacts]:
     frame = verify_columns(spark.createDataFrame(rows, DDL).repartition(files, "id"), SPEC, where="test")
     facts = write_output(frame, SPEC, f"file://{tmp_path}/out", output="default")
-    return [f"file://{path}" for path in sorted((tmp_path / "out").glob("part-*"))], facts
+    return [DataFile(f"file://{path}") for path in sorted((tmp_path / "out").glob("part-*"))], facts
 
 
 def verify(spark: SparkSession, files: Any, facts: Any) -> Any:
@@ -159,14 +160,14 @@ def test_no_files_and_no_rows_pass(spark: SparkSession, tmp_path: Path) -> None:
 def test_only_the_given_files_count(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i) for i in range(10)], files=3)
     bad, _ = written(spark, tmp_path / "other", [row(carrier="x")])
-    Path(bad[0].removeprefix("file://")).rename(tmp_path / "out" / "part-left-over.parquet")
+    Path(bad[0].uri.removeprefix("file://")).rename(tmp_path / "out" / "part-left-over.parquet")
 
     assert sum(verify(spark, files, facts).rows) == 10
 
 
 def test_a_written_file_that_is_damaged_is_found(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i) for i in range(1000)], files=1)
-    path = Path(files[0].removeprefix("file://"))
+    path = Path(files[0].uri.removeprefix("file://"))
     whole = path.read_bytes()
 
     path.write_bytes(whole[: len(whole) // 2])
@@ -183,7 +184,7 @@ def test_a_written_file_that_is_damaged_is_found(spark: SparkSession, tmp_path: 
 
 def test_a_page_that_only_spark_reads_is_checked_too(spark: SparkSession, tmp_path: Path) -> None:
     files, facts = written(spark, tmp_path, [row(id=i) for i in range(1000)], files=1)
-    path = Path(files[0].removeprefix("file://"))
+    path = Path(files[0].uri.removeprefix("file://"))
     path.with_name(f".{path.name}.crc").unlink()
     content = bytearray(path.read_bytes())
     chunk = pq.read_metadata(path).row_group(0).column(2)  # departure: the rule over the row reads it
@@ -197,5 +198,5 @@ def test_a_page_that_only_spark_reads_is_checked_too(spark: SparkSession, tmp_pa
 def test_footers_of_another_store_are_a_setup_error(spark: SparkSession, tmp_path: Path) -> None:
     _, facts = written(spark, tmp_path, [row()])
 
-    with pytest.raises(SetupError, match="file system"):
-        verify(spark, ["s3a://bucket/part-0.parquet"], facts)
+    with pytest.raises(SetupError, match="by Spark only"):
+        verify(spark, [DataFile("s3a://bucket/part-0.parquet")], facts)

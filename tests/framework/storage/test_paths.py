@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -24,6 +25,8 @@ from framework.storage.paths import (
     task_path,
 )
 from framework.storage.posix import DirectoryStore
+from framework.storage.s3 import S3Store
+from tests.servers.seaweed import Seaweed
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 RECORD = RunRecord("manual__1", run_after=datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC))
@@ -314,6 +317,22 @@ def test_every_hostile_id_survives_a_real_file_system_and_its_uri(tmp_path: Path
     assert Path(uri.path).read_bytes() == text.encode()
     assert Path(unquote(uri.path)).read_bytes() == text.encode(), "a client that un-escapes opens the same file"
     assert store.local(path).resolve().is_relative_to(tmp_path / "flights")
+
+
+def test_every_hostile_id_is_a_key_of_a_bucket(s3_store: S3Store, seaweed: Seaweed) -> None:
+    keys = [RunKey("flights", text, text, "key-x") for text in [*HOSTILE, "a" * 200, "é" * 33]]
+    paths = sorted({f"{run_path(key)}/_log/0001.claim" for key in keys})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: s3_store.put_if_absent(path, path.encode()), paths))
+
+    assert [entry.path for entry in s3_store.list("/flights")] == paths
+    plain = seaweed.client()
+    for path in paths:
+        uri = urlsplit(s3_store.uri(path))
+        found = plain.get_object(Bucket=uri.netloc, Key=uri.path[1:])["Body"].read()
+        assert (uri.scheme, uri.query, uri.fragment, found) == ("s3a", "", "", path.encode())
+        assert s3_store.read(path) == path.encode()
 
 
 def test_witness_without_encoding_an_id_leaves_its_team(tmp_path: Path) -> None:
