@@ -93,6 +93,8 @@ class Actor:
         assert not self._thread.is_alive()
 
     def _wait(self, call: str) -> None:
+        if self._dying:
+            raise Killed  # whoever is dead tidies nothing up
         self._next = call
         self._still.release()
         self._go.acquire()
