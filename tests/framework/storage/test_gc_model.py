@@ -132,6 +132,11 @@ class Collected(RuleBasedStateMachine):
         this = a_try(len(self.tries) + 1)
         self.tries.append(Actor(lambda store: produce(store, this, keep), MOODS[mood](self.store)))
 
+    @rule(keep=st.sampled_from([None, None, "P3D"]))
+    def a_try_runs_at_once(self, keep: str | None) -> None:
+        self.a_try_starts(keep, "plain")
+        self.tries[-1].run()
+
     @precondition(lambda self: len(self.alive) < 6)
     @rule()
     def a_reader_starts(self) -> None:
@@ -143,8 +148,9 @@ class Collected(RuleBasedStateMachine):
         plan = type(self).plan
         self.others.append(Actor(lambda store: collect(store, plan), MOODS[mood](self.store)))
 
-    @rule(mood=st.sampled_from(list(MOODS)))
-    def a_gc_runs_at_once(self, mood: str) -> None:
+    @rule(days=st.sampled_from([0, 2, 8]), mood=st.sampled_from(list(MOODS)))
+    def days_pass_and_gc_runs_at_once(self, days: int, mood: str) -> None:
+        self.days_pass(days)
         try:
             collect(MOODS[mood](self.store), type(self).plan)
         except TeamsparkError as error:
@@ -194,7 +200,7 @@ class WithoutGrace(Collected):
     plan = staticmethod(without_grace)
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Collected, 60), (OnDisk, 15)])
+@pytest.mark.parametrize(("machine", "examples"), [(Collected, 120), (OnDisk, 15)])
 def test_gc_at_any_moment_takes_nothing_that_may_be_read(machine: type[Collected], examples: int) -> None:
     run_state_machine_as_test(machine, settings=budget(examples, Phase.generate))
 
