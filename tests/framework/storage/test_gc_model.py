@@ -132,6 +132,7 @@ class Collected(RuleBasedStateMachine):
         this = a_try(len(self.tries) + 1)
         self.tries.append(Actor(lambda store: produce(store, this, keep), MOODS[mood](self.store)))
 
+    @precondition(lambda self: len(self.tries) < 8)
     @rule(keep=st.sampled_from([None, None, "P3D"]))
     def a_try_runs_at_once(self, keep: str | None) -> None:
         self.a_try_starts(keep, "plain")
@@ -200,7 +201,7 @@ class WithoutGrace(Collected):
     plan = staticmethod(without_grace)
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Collected, 120), (OnDisk, 15)])
+@pytest.mark.parametrize(("machine", "examples"), [(Collected, 40), (OnDisk, 8)])
 def test_gc_at_any_moment_takes_nothing_that_may_be_read(machine: type[Collected], examples: int) -> None:
     run_state_machine_as_test(machine, settings=budget(examples, Phase.generate))
 
@@ -348,6 +349,32 @@ def test_witness_a_local_clock_that_is_ahead_deletes_too_early(store: Clocked) -
     collect(store, now=lambda: store.now + 30 * DAY_S)
 
     assert not whole(store, first)
+
+
+@pytest.mark.parametrize(("days", "late"), [(5, "whole"), (7, "told that it is late")])
+def test_a_reader_has_the_grace_period_and_is_told_when_it_is_over(
+    fresh: Callable[[], Clocked], days: int, late: str
+) -> None:
+    """It sleeps before each of its calls, while a newer attempt is published and the one that it pinned goes."""
+    told = []
+    for calls in count():
+        store = fresh()
+        produce(store, a_try(1), None)
+        reader = Actor(Reader(store).read, store)
+        for _ in range(calls):
+            reader.step()
+        if reader.over:
+            break
+        produce(store, a_try(2), None)
+        collect(store)
+        store.pass_days(days)
+        collect(store)
+        reader.run()
+        told.append(reader.result)
+
+    assert told[0] == "whole", "it had not looked yet"
+    assert len(told) > 3
+    assert set(told[1:]) == {late}
 
 
 def test_a_publisher_that_was_closed_is_told_so(store: Clocked) -> None:
