@@ -104,7 +104,6 @@ def whole(store: Store, published: Published) -> bool:
 class Collected(RuleBasedStateMachine):
     """Tries, readers and gcs, each let go on by a few calls; now and then days pass, or one of them dies."""
 
-    plan: ClassVar[Planner] = staticmethod(with_grace)
     on_disk: ClassVar[bool] = False
 
     def __init__(self) -> None:
@@ -121,6 +120,9 @@ class Collected(RuleBasedStateMachine):
             actor.kill()
         if self.folder:
             self.folder.cleanup()
+
+    def plan(self, run: RunFacts) -> tuple[Step, ...]:
+        return with_grace(run)
 
     @property
     def alive(self) -> list[Actor]:
@@ -146,14 +148,13 @@ class Collected(RuleBasedStateMachine):
     @precondition(lambda self: len(self.alive) < 6)
     @rule(mood=st.sampled_from(list(MOODS)))
     def a_gc_starts(self, mood: str) -> None:
-        plan = type(self).plan
-        self.others.append(Actor(lambda store: collect(store, plan), MOODS[mood](self.store)))
+        self.others.append(Actor(lambda store: collect(store, self.plan), MOODS[mood](self.store)))
 
     @rule(days=st.sampled_from([0, 2, 8]), mood=st.sampled_from(list(MOODS)))
     def days_pass_and_gc_runs_at_once(self, days: int, mood: str) -> None:
         self.days_pass(days)
         try:
-            collect(MOODS[mood](self.store), type(self).plan)
+            collect(MOODS[mood](self.store), self.plan)
         except TeamsparkError as error:
             assert error.retryable, error
 
@@ -198,7 +199,8 @@ class OnDisk(Collected):
 
 
 class WithoutGrace(Collected):
-    plan = staticmethod(without_grace)
+    def plan(self, run: RunFacts) -> tuple[Step, ...]:
+        return without_grace(run)
 
 
 @pytest.mark.parametrize(("machine", "examples"), [(Collected, 40), (OnDisk, 8)])

@@ -14,7 +14,7 @@ FILES = (Entry("/part-0", 5, 1.0), Entry("/_SUCCESS", 0, 2.0))
 
 def attempt(number: int, slot: Slot = "published", **moments: float | None) -> AttemptFacts:
     """Claimed on the day of its number, all in days."""
-    return AttemptFacts(number, slot, **{"claimed": float(number), **moments}, files=FILES)  # type: ignore[arg-type]
+    return AttemptFacts(number, slot, **{"claimed": float(number), **moments}, files=FILES)
 
 
 CASES: dict[str, tuple[tuple[AttemptFacts, ...], list[tuple[str, int, float]]]] = {

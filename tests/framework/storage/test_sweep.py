@@ -103,7 +103,7 @@ def test_a_claim_that_comes_while_gc_looks_is_no_stray() -> None:
     class Busy(Clocked):
         def folders(self, prefix: str) -> tuple[str, ...]:
             found = super().folders(prefix)
-            produce(self.inner, a_try(1), None)  # type: ignore[arg-type]
+            produce(self.inner, a_try(1), None)
             return found
 
     assert survey(Busy(MemoryStore()), KEY).strays == ()
