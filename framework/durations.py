@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+# How long data stays that nobody takes any more: at least the longest run and the longest read there may be.
+DEFAULT_GRACE: Final = "P7D"
 EXPECTED: Final = "days or weeks, for example P30D or P4W"
 _DURATION: Final = re.compile(r"P([1-9][0-9]{0,4})([DW])")
 _DAYS: Final = {"D": 1, "W": 7}

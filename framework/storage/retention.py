@@ -8,13 +8,11 @@ it can finish. Moments are seconds since the epoch by the store's clock, which i
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final, Literal
+from typing import Literal
 
 from framework.durations import seconds_of
 from framework.manifest import Manifest
 from framework.storage.base import Entry
-
-DEFAULT_GRACE: Final = "P7D"
 
 Action = Literal["tombstone", "retire", "delete"]
 Slot = Literal["open", "published", "tombstoned"]

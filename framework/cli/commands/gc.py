@@ -6,6 +6,8 @@ import typer
 
 from framework.cli.scope import scope_of
 from framework.cli.show import as_json, remark, say, size, table
+from framework.durations import DEFAULT_GRACE, EXPECTED, is_duration, seconds_of
+from framework.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +24,7 @@ def gc(
         list[str] | None, typer.Argument(help="team, team/DAG id, or team/DAG id/task id; by default all teams.")
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only say what would be done.")] = False,
-    grace: Annotated[str, typer.Option(help="How long closed and retired attempts keep their data.")] = "P7D",
+    grace: Annotated[str, typer.Option(help="How long closed and retired attempts keep their data.")] = DEFAULT_GRACE,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Close abandoned attempts, retire superseded and outlived ones, delete the data of those that have long been so."""
@@ -42,9 +44,6 @@ def gc(
 
 
 def _grace_s(text: str) -> int:
-    from framework.durations import EXPECTED, is_duration, seconds_of
-    from framework.errors import ConfigError
-
     if not is_duration(text):
         raise ConfigError("--grace is no duration", got=text, expected=f"{EXPECTED}; never none at all")
     return seconds_of(text)
