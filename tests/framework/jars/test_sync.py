@@ -72,7 +72,11 @@ def test_only_what_is_missing_or_cut_short_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "s3a/a-1.jar").write_bytes(b"half")
     asked: list[str] = []
 
-    sync(tmp_path, [ONE], fetch=lambda wanted, folder: (asked.extend(map(str, wanted)), registry(wanted, folder))[1])
+    def noting(wanted: Sequence[Coordinate], folder: Path) -> None:
+        asked.extend(map(str, wanted))
+        registry(wanted, folder)
+
+    sync(tmp_path, [ONE], fetch=noting)
 
     assert asked == ["org.a:a:1"]
     assert list(flaws(tmp_path, ONE)) == []
