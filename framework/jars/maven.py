@@ -12,8 +12,8 @@ from framework.errors import SetupError, StoreUnavailable, TeamsparkError, clip
 from framework.jars.catalog import Coordinate
 from framework.java import find_java
 
-# The last whose `copy` fetches a jar without reading its POM and those of its parents, as 3.6 and 3.8 do: a quarter of
-# the requests, and the parent of alluxio-shaded-client, which was never published, is not missed.
+# 2.10's `copy` fetches a jar without reading its POM and those of its parents, as 3.6.1 and 3.8.1 do: fewer requests,
+# and the parent of alluxio-shaded-client, which was never published, is not missed.
 COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:2.10"
 _TIMEOUT_S: Final = 1800
 _INSTALLERS: Final = (
