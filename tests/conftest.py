@@ -4,6 +4,10 @@ import os
 
 import pytest
 
+from tests.servers.seaweed import seaweed
+
+__all__ = ["clean_environment", "seaweed"]
+
 FOREIGN = ("AIRFLOW_", "AWS_", "TEAMSPARK_", "SPARK_", "PYSPARK_")
 
 
