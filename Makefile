@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint format types demo bench lock clean
+.PHONY: help setup test test-long lint format types demo bench jars lock lock-jars clean
 
 BIN := .venv/bin
 DAYS ?= 2
@@ -38,6 +38,12 @@ bench: setup ## Measure, and write benchmarks/results
 
 lock: setup ## Write the locks anew (UPGRADE=1: with newer versions)
 	@tools/lock
+
+jars: setup ## Fetch the jars that Spark needs for S3, Delta and Alluxio (SETS="s3a delta" for some of them)
+	@$(BIN)/teamspark jars sync $(SETS)
+
+lock-jars: setup ## Write the list of jars anew, after a change in framework/jars (SETS="s3a" for some of them)
+	@$(BIN)/python -m framework.jars.locking $(SETS)
 
 clean: ## Remove .venv and caches; keep .teamspark, which holds data
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist ./*.egg-info

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from framework.durations import is_duration
 from framework.errors import InputCorrupt
 from framework.identity import Epoch, RunKey
 
@@ -34,6 +35,12 @@ def _check_relative(path: str) -> str:
     if not _RELATIVE.fullmatch(path):
         raise ValueError("not a path below the attempt's directory")
     return path
+
+
+def _check_keep(text: str) -> str:
+    if not is_duration(text):
+        raise ValueError("not a duration in days or weeks")
+    return text
 
 
 Count = Annotated[int, Field(ge=0)]
@@ -85,7 +92,10 @@ def counted(files: Iterable[FileEntry], rows: Iterable[int]) -> tuple[FileEntry,
 
 
 class OutputEntry(_Part):
-    """One published dataset. ``schema_`` is the producer's schema in JSON; ``checks`` counts violations, 0 included."""
+    """One published dataset. ``schema_`` is the producer's schema in JSON; ``checks`` counts violations, 0 included.
+
+    ``keep``: how long it is kept once published (``P30D``); None: for good.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
 
@@ -96,6 +106,7 @@ class OutputEntry(_Part):
     files: tuple[FileEntry, ...]
     checks: dict[str, Count] = {}
     dropped: dict[str, Count] = {}
+    keep: Annotated[str, AfterValidator(_check_keep)] | None = None
 
 
 class ReadEntry(_Part):

@@ -12,7 +12,7 @@ from airflow_bindings.local.rest import FINISHED, Client, RunId
 from airflow_bindings.local.supervisor import Running
 from framework.errors import DefinitionError, JobFailed
 
-POLL_S: Final = 1.0
+POLL_S: Final = 1.5
 PARSED_S: Final = 90.0
 LOG_LINES: Final = 14
 DONE: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
@@ -96,12 +96,17 @@ class Driver:
             journey.run = self._begin(journey.leg)
             return True
         client = self.client(journey.leg.team)
-        # The state before the instances: a finished run's instances then change no more.
-        state = client.state(journey.run)
         instances = client.task_instances(journey.run)
         self.watcher.looked(journey.leg, instances)
+        # Each question costs the machine that runs the tasks: the run is asked for once its tasks are done.
+        if any(one["state"] not in DONE for one in instances):
+            return True
+        state = client.state(journey.run)
         if state not in FINISHED:
             return True
+        # A finished run's instances change no more: only now is what they say final.
+        instances = client.task_instances(journey.run)
+        self.watcher.looked(journey.leg, instances)
         if state != "success":
             raise _failure(client, journey.leg, journey.run, instances)
         journey.arrivals.append(Arrival(journey.leg, journey.run, tuple(instances)))
@@ -129,7 +134,7 @@ class Driver:
                 "a DAG file cannot be read",
                 where=str(found[0]["filename"]),
                 details=str(found[0]["stack_trace"]).strip().splitlines()[-LOG_LINES:],
-                next_step="mend it; Airflow reads it again within seconds",
+                next_step="mend it; Airflow reads it again within half a minute",
             )
 
 

@@ -93,9 +93,10 @@ def _settings(stack: AirflowStack, secrets: Secrets) -> dict[str, str]:
         "api__workers": "1",
         # Runs are made by whoever asks over REST: a schedule of past dates must not start its own.
         "scheduler__use_job_schedule": "False",
-        "scheduler__scheduler_idle_sleep_time": "0.5",
-        "dag_processor__refresh_interval": "5",
-        "dag_processor__min_file_process_interval": "5",
+        # Every look costs two small cores something that the tasks would use.
+        "scheduler__scheduler_idle_sleep_time": "1",
+        "dag_processor__refresh_interval": "10",
+        "dag_processor__min_file_process_interval": "30",
         "dag_processor__parsing_processes": "1",
         "usage_data_collection__enabled": "False",
     }

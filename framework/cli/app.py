@@ -22,7 +22,7 @@ EPILOG: Final = (
 
 
 # In the order of the help; each is a module of framework.cli.commands that holds an ``app``.
-BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "path", "new", "doctor")
+BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "gc", "path", "new", "jars", "doctor")
 
 
 class Root(TyperGroup):

@@ -15,6 +15,8 @@ from typing import Any, Final, Literal
 
 from framework.cli.plugins import installed_plugins
 from framework.errors import SetupError, TeamsparkError
+from framework.jars.catalog import load_catalog
+from framework.jars.place import jars_home, missing
 from framework.java import find_java
 from framework.sources import load_sources
 from framework.storage.base import Store
@@ -85,6 +87,7 @@ def diagnose(machine: Machine, workspace: Path, local: Store) -> Iterator[Diagno
         from framework.spark.archive import archive_home
 
         yield probe_archive(machine, machine.spark_home, archive_home())
+        yield probe_jars(jars_home())
     yield from probe_commands(machine)
     yield from probe_teams(workspace, local)
 
@@ -176,6 +179,22 @@ def probe_archive(machine: Machine, spark_home: Path, directory: Path) -> Diagno
             f"take Java options and files in SPARK_CONF_DIR away, then delete {marker}",
         )
     return Diagnosis("class-data archive", "note", "not there yet: the next run builds it, once, in about 40 s")
+
+
+def probe_jars(home: Path) -> Diagnosis:
+    """The jars for stores, tables and caches, by name and size: whole sets, and what was cut short or is another."""
+    absent = {one: missing(home, one) for one in load_catalog().values()}
+    other = [home / one.name / jar.file for one, jars in absent.items() for jar in jars]
+    spoilt = [path for path in other if path.exists()]
+    if spoilt:
+        told = f"{len(spoilt)} file(s) are not the pinned jars: {spoilt[0]}"
+        return Diagnosis("jars", "broken", told, "teamspark jars sync")
+    whole = [one.name for one, jars in absent.items() if not jars]
+    if len(whole) == len(absent):
+        return Diagnosis("jars", "ok", f"{', '.join(whole)} in {home}")
+    parts = ", ".join(one.name for one, jars in absent.items() if jars)
+    told = f"{', '.join(whole) or 'none'} there; {parts}: fetched when first needed, or by teamspark jars sync"
+    return Diagnosis("jars", "note", told)
 
 
 def probe_commands(machine: Machine) -> Iterator[Diagnosis]:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from framework.cli.addresses import AttemptAddress, parse_attempt
-from framework.errors import ConfigError, PathError
+from framework.errors import ConfigError
 from framework.identity import RunKey, TaskKey
 from framework.manifest import Manifest, ReadEntry
 from framework.storage.base import LOG_FOLDER, Store
-from framework.storage.paths import decode, run_path, task_path
+from framework.storage.paths import run_path
 from framework.storage.publish import AttemptState, LogState, Published, RunLog
-from framework.storage.runs import runs_of
+from framework.storage.runs import runs_of, task_keys
 from framework.world import World
 
 
@@ -83,22 +83,10 @@ class InputState:
 
 def tasks_of(store: Store, team: str, dag_id: str | None = None) -> Iterator[TaskLine]:
     """The tasks of ``team`` (or of one of its DAGs) that have published anything."""
-    for dag in _ids(store, f"/{team}") if dag_id is None else (dag_id,):
-        folder = task_path(TaskKey(team, dag, "any")).rpartition("/")[0]
-        for task_id in _ids(store, folder):
-            task = TaskKey(team, dag, task_id)
-            runs = runs_of(store, task)
-            if runs:
-                yield TaskLine(task, len(runs), runs[-1])
-
-
-def _ids(store: Store, folder: str) -> Iterator[str]:
-    """The ids that are folders below ``folder``; what no id is encoded as (``lost+found``) is not ours."""
-    for name in store.folders(folder):
-        try:
-            yield decode(name)
-        except PathError:
-            continue
+    for task in task_keys(store, team, dag_id):
+        runs = runs_of(store, task)
+        if runs:
+            yield TaskLine(task, len(runs), runs[-1])
 
 
 def runs_listed(store: Store, task: TaskKey) -> Iterator[RunLine]:

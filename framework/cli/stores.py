@@ -55,8 +55,9 @@ class WithLocalRuns:
             self.of(path).settle([(path, size)])
 
     def delete(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            self.of(path).delete([path])
+        asked = tuple(paths)
+        for store in (self.shared, self.local):
+            store.delete(path for path in asked if self.of(path) is store)
 
     def uri(self, path: str) -> str:
         return self.of(path).uri(path)

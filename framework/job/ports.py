@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
 from typing_extensions import TypeAliasType
 
+from framework.durations import EXPECTED, is_duration
 from framework.errors import DefinitionError
 from framework.schema.model import Schema
 from framework.schema.spec import SchemaSpec
@@ -23,7 +24,6 @@ else:
     Frame = TypeAliasType("Frame", "DataFrame", type_params=(S,))
 
 CacheUse = Literal["auto", "pin", "bypass"]
-_KEEP: Final = re.compile(r"P[1-9][0-9]{0,4}[DW]")
 _SOURCE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -51,10 +51,8 @@ class Output:
     keep: str | None = None
 
     def __post_init__(self) -> None:
-        if self.keep is not None and not _KEEP.fullmatch(str(self.keep)):
-            raise DefinitionError(
-                "Output(keep=) is no duration", got=self.keep, expected="days or weeks, for example P30D or P4W"
-            )
+        if self.keep is not None and not is_duration(self.keep):
+            raise DefinitionError("Output(keep=) is no duration", got=self.keep, expected=EXPECTED)
 
 
 @dataclass(frozen=True, slots=True)

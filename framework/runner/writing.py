@@ -86,4 +86,5 @@ def _entry(port: OutputPort, files: tuple[FileEntry, ...], report: CheckReport) 
         files=counted(files, report.rows),
         checks=dict(report.violations),
         dropped=dict(report.dropped),
+        keep=port.keep,
     )

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from framework.errors import clip
+from framework.home import environment_home
 from framework.java import Java
 
 Notice: TypeAlias = Callable[[str], None]
@@ -33,12 +34,8 @@ _UNITS: Final = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def archive_home() -> Path:
-    """Where this environment's archives are: inside it, or where it may not be written, in the user's cache."""
-    prefix = Path(sys.prefix)
-    if os.access(prefix, os.W_OK):
-        return prefix / "var" / "teamspark"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "teamspark"
+    """Where this environment's archives are."""
+    return environment_home()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,14 @@ from pyspark.errors import PySparkException
 
 from framework.datafile import DataFile, local_path, mapped, readable, size_of
 from framework.errors import InputChanged, InputCorrupt, SetupError, TeamsparkError, clip
+from framework.spark.faults import S3, store_fault
 
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException|NoSuchFileException")
 _READING: Final = re.compile(
     r"FAILED_READ_FILE|CANNOT_READ_FILE|ParquetDecodingException|is not a Parquet file|" + _GONE.pattern
 )
+_REPLACED: Final = "RemoteFileChangedException"
+_OBJECTS: Final = "s3a://"
 _PATTERN: Final = re.compile(r"[*?\[\]{}\\]")
 _CAUSE: Final = re.compile(r"^Caused by: (?:[\w.$]+: )?(.*)$", re.MULTILINE)
 
@@ -100,7 +103,8 @@ def changed(uris: Sequence[str], *, where: str) -> InputChanged:
 def reading(files: Sequence[DataFile], *, where: str) -> Iterator[None]:
     """A block in which Spark reads ``files``: its failure to read one of them becomes our error, naming the file.
 
-    Any other failure passes through. Raises: InputCorrupt, InputChanged.
+    Any other failure passes through. Raises: InputCorrupt, InputChanged; StoreUnavailable or SetupError for an object
+    store that does not answer or refuses.
     """
     try:
         yield
@@ -114,11 +118,10 @@ def reading(files: Sequence[DataFile], *, where: str) -> Iterator[None]:
 def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> TeamsparkError | None:
     """What ``error`` says about ``files``; None when it is not about reading one of them."""
     text = full_text(error)
-    if not _READING.search(text):
-        return None
     named = [file for file in files if _names(text, file.uri)]
-    if not named:
-        return None
+    told = _object_failure(text, files, named, where)
+    if told is not None or not named or not _READING.search(text):
+        return told
     try:
         check_files(named, where=where)
     except TeamsparkError as found:
@@ -128,6 +131,18 @@ def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> 
     causes = _CAUSE.findall(text)
     reason = causes[-1] if causes else text.strip().splitlines()[0]
     return corrupt([f"{file.uri}: {clip(reason, 160)}" for file in named], where=where)
+
+
+def _object_failure(
+    text: str, files: Sequence[DataFile], named: Sequence[DataFile], where: str
+) -> TeamsparkError | None:
+    """What an object store says. A store that refuses or is away often names no file."""
+    on_s3 = [file for file in files if file.uri.startswith(_OBJECTS)]
+    if not on_s3:
+        return None
+    if _REPLACED in text and named:
+        return changed([file.uri for file in named], where=where)
+    return store_fault(text, S3, where=f"{where}: {(list(named) or on_s3)[0].uri}")
 
 
 def full_text(error: Exception) -> str:

@@ -39,7 +39,17 @@ from framework.spark.settings import (
     submit_conf,
 )
 
-__all__ = ["Launch", "Progress", "SessionSettings", "StageProgress", "open_session", "prepare", "running", "spark_home"]
+__all__ = [
+    "Launch",
+    "Progress",
+    "SessionSettings",
+    "StageProgress",
+    "open_session",
+    "prepare",
+    "read_bytes",
+    "running",
+    "spark_home",
+]
 
 _LOG: Final = logging.getLogger("framework.spark")
 # pyspark writes each error with a query context to stderr, as one line of JSON with Java's whole stack, before it
@@ -273,6 +283,21 @@ def _apply(changes: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def read_bytes(session: SparkSession, uri: str) -> bytes:
+    """The small file ``uri``, read by the session's own file system and identity: Spark reads no name with a ``_``.
+
+    Raises: Py4JError when it is not there or cannot be read.
+    """
+    jvm: Any = session._jvm  # noqa: SLF001 Spark has no other way to a file that it hides
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    stream = path.getFileSystem(session._jsc.hadoopConfiguration()).open(path)  # noqa: SLF001
+    try:
+        data: bytes = jvm.org.apache.commons.io.IOUtils.toByteArray(stream)
+        return data
+    finally:
+        stream.close()
 
 
 def _in_main_thread() -> bool:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from framework.errors import ConfigError
+from framework.spark.stores import StoreAccess
 from framework.sparkconf import FORCED
 
 Layer: TypeAlias = Literal["platform", "team", "author", "spark-submit"]
 
 DEFAULT_MASTER: Final = "local[2]"
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+JARS: Final = "spark.jars"
 
 _DEFAULTS: Final[Mapping[str, str]] = {
     "spark.ui.enabled": "false",  # a port and 0.6 s per start; the event log tells the same afterwards
@@ -67,6 +69,7 @@ class SessionSettings:
 
     ``master`` None means: what ``spark-submit``'s arguments say, else ``local[2]``. ``conf`` is the author's,
     ``team_conf`` the team's. ``archive_dir`` is where the class-data archive lives; None starts without one.
+    ``stores`` is what the session's stores need: settings that nobody overrides, and jars.
     ``short_job`` trades top speed for a quick start (C1 compiler, serial collector): tests and jobs of seconds.
     ``log`` receives what the JVM prints; None leaves it on this process's own stdout and stderr.
     """
@@ -76,6 +79,7 @@ class SessionSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
     team_conf: Mapping[str, str] = field(default_factory=dict)
     archive_dir: Path | None = None
+    stores: StoreAccess = field(default_factory=StoreAccess)
     short_job: bool = False
     log: Path | None = None
 
@@ -112,12 +116,12 @@ def effective_settings(
 ) -> tuple[Setting, ...]:
     """Every setting that the session will be started with, sorted by key, and who set it.
 
-    ``submit`` is what ``submit_conf`` found; ``java_options`` are the platform's own, which are added to those of
-    the other layers rather than put in their place.
+    ``submit`` is what ``submit_conf`` found; ``java_options`` are the platform's own, which like its jars are added to
+    those of the other layers rather than put in their place.
     """
     submitted = dict(submit or {})
     master = settings.master or submitted.get("spark.master", DEFAULT_MASTER)
-    last = {**FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
+    last = {**settings.stores.conf, **FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
     last |= {"spark.app.name": settings.app_name, "spark.master": master}
     layers: tuple[tuple[Layer, Mapping[str, str]], ...] = (
         ("platform", _DEFAULTS),
@@ -126,15 +130,22 @@ def effective_settings(
         ("author", settings.conf),
         ("platform", last),
     )
-    keys = sorted({key for _, conf in layers for key in conf} | ({JAVA_OPTIONS} if java_options else set()))
-    return tuple(_setting(key, layers, java_options) for key in keys)
+    added = {JAVA_OPTIONS: (" ", tuple(java_options)), JARS: (",", _jar_uris(settings.stores))}
+    keys = sorted({key for _, conf in layers for key in conf} | {key for key, (_, more) in added.items() if more})
+    return tuple(_setting(key, layers, *added.get(key, ("", ()))) for key in keys)
 
 
-def _setting(key: str, layers: Sequence[tuple[Layer, Mapping[str, str]]], java_options: Sequence[str]) -> Setting:
+def _jar_uris(stores: StoreAccess) -> tuple[str, ...]:
+    """``local:``: every process of the session finds them under the same path, so the driver need not serve them."""
+    return tuple(f"local:{path}" for path in stores.jars)
+
+
+def _setting(key: str, layers: Sequence[tuple[Layer, Mapping[str, str]]], joint: str, more: Sequence[str]) -> Setting:
+    """What the nearest layer says; the platform's ``more`` is added to it, joined by ``joint``."""
     said = [(layer, conf[key]) for layer, conf in reversed(layers) if key in conf]
-    if key == JAVA_OPTIONS and java_options:
+    if more:
         others = said[0][1] if said else ""
-        return Setting(key, " ".join([*([others] if others else []), *java_options]), "platform", tuple(said))
+        return Setting(key, joint.join([*([others] if others else []), *more]), "platform", tuple(said))
     (layer, value), *over = said
     return Setting(key, value, layer, tuple(over))
 

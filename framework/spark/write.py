@@ -9,21 +9,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from framework.errors import StoreUnavailable, TeamsparkError
+from framework.errors import TeamsparkError
 from framework.schema.spec import Check, SchemaSpec
+from framework.spark.committed import SCHEME, Committed, require_magic
+from framework.spark.faults import DIRECTORY, S3, store_fault
 from framework.spark.files import full_text
 from framework.spark.measure import BITS, bits, count_broken
+from framework.spark.session import read_bytes
 
 _KEPT: Final = "rows kept"  # a space: no check can be called so
 _MASK: Final = "_teamspark_mask"
-# What the file system says, and whether a person or time mends it.
-_STORE_FAULTS: Final = (
-    ("No space left on device", "the store is full", "free space, or raise the quota, then run again"),
-    ("Disk quota exceeded", "the store is full", "free space, or raise the quota, then run again"),
-    ("Read-only file system", "the store is read-only", "mount it for writing"),
-    ("Mkdirs failed to create", "the store refuses a new folder", "give this user write permission on its root"),
-    ("Permission denied", "the store refuses writes", "give this user write permission on its root"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +26,21 @@ class WriteFacts:
     """What was seen while one output was written.
 
     ``rows`` were written, as the write pass counted them; ``dropped`` is by full check name, zeros included (a row
-    that breaks two rules counts in both). ``source`` is the frame before anything was dropped.
+    that breaks two rules counts in both). ``source`` is the frame before anything was dropped. ``committed`` is what the
+    committer of an object store says; None for a directory.
     """
 
     rows: int
     dropped: Mapping[str, int]
     source: DataFrame = field(repr=False, compare=False)
+    committed: Committed | None = None
 
 
 def write_output(frame: DataFrame, spec: SchemaSpec, uri: str, *, output: str) -> WriteFacts:
     """Write ``frame``, as ``verify_columns`` returned it, as Parquet below ``uri``, which must not exist yet.
 
-    Raises: StoreUnavailable when the store is full or refuses the write. A transform that fails, and an input that
+    Raises: StoreUnavailable or SetupError when the store is full, refuses the write or does not answer, and SetupError
+    when an output on S3 was not committed as it must be. A transform that fails, and an input that
     cannot be read, raise Spark's errors: the caller knows what it was reading.
     """
     drops = [check for check in spec.checks if check.policy == "drop"]
@@ -50,6 +48,7 @@ def write_output(frame: DataFrame, spec: SchemaSpec, uri: str, *, output: str) -
     kept = _masked(frame, drops, spec, seen) if drops else frame.observe(seen, F.count(F.lit(1)).alias(_KEPT))
     try:
         kept.write.mode("errorifexists").parquet(uri)
+        committed = _committed(frame, uri)
     except (PySparkException, Py4JError) as error:
         told = write_failure(error, uri)
         if told is None:
@@ -57,7 +56,13 @@ def write_output(frame: DataFrame, spec: SchemaSpec, uri: str, *, output: str) -
         raise told from error
     counted = seen.get
     dropped = {f"{output}.{check.name}": int(counted[check.name]) for check in drops}
-    return WriteFacts(int(counted[_KEPT]), dropped, frame)
+    return WriteFacts(int(counted[_KEPT]), dropped, frame, committed)
+
+
+def _committed(frame: DataFrame, uri: str) -> Committed | None:
+    if not uri.startswith(SCHEME):
+        return None
+    return require_magic(read_bytes(frame.sparkSession, f"{uri}/_SUCCESS"), where=uri)
 
 
 def recount_drops(facts: WriteFacts, spec: SchemaSpec, *, output: str) -> dict[str, int]:
@@ -86,8 +91,4 @@ def _masked(frame: DataFrame, drops: Sequence[Check], spec: SchemaSpec, seen: Ob
 
 def write_failure(error: Exception, uri: str) -> TeamsparkError | None:
     """The store's part in ``error``; None when it is not the store's fault."""
-    text = full_text(error)
-    for sign, what, next_step in _STORE_FAULTS:
-        if sign in text:
-            return StoreUnavailable(what, where=uri, got=sign, next_step=next_step)
-    return None
+    return store_fault(full_text(error), S3 if uri.startswith(SCHEME) else DIRECTORY, where=uri)

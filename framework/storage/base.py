@@ -16,6 +16,8 @@ from framework.datafile import Readable
 from framework.errors import PathError, StoreUnavailable
 
 LOG_FOLDER: Final = "_log"
+# The folder of an attempt's data, in its run's: the number, and the first digits of the claim's token.
+ATTEMPT_FOLDER: Final = re.compile(r"a\d{4,}-[0-9a-f]{8}")
 
 # Segments without `/` or a control character, none of them `.` or `..`: one match a path, because publishing asks it of
 # a thousand at once. A segment begins with no dot, or with one and something that is none, or with two and anything.
@@ -96,7 +98,10 @@ class Store(Protocol):
         """
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove data files; absent ones are no error. Raises: PathError for anything in a run's log."""
+        """Remove data files; absent ones are no error. A store that has folders may remove an attempt's empty ones.
+
+        Raises: PathError for anything in a run's log.
+        """
 
     def uri(self, path: str) -> str:
         """What Spark opens for ``path``."""

@@ -77,6 +77,15 @@ def walk(folder: int, path: str) -> Iterator[Entry]:
             continue
 
 
+def remove_empty(folder: int, name: str) -> None:
+    """Remove the folders below ``name`` and itself, those that are empty. Raises: OSError when something is left."""
+    for _, inner, _, opened in os.fwalk(name, topdown=False, dir_fd=folder):
+        for one in inner:
+            with suppress(OSError):
+                os.rmdir(one, dir_fd=opened)
+    os.rmdir(name, dir_fd=folder)
+
+
 def check_sizes(folder: int, path: str, sizes: Mapping[str, int]) -> None:
     """That each named file of ``folder``, which is ``path``, is there and has its size.
 
@@ -128,7 +137,8 @@ def _opened(number: int) -> Iterator[int]:
 
 def _entry(path: str, found: os.stat_result) -> Entry:
     _require_plain(found, path)
-    return Entry(path, found.st_size, found.st_mtime)
+    # Not st_mtime, which whoever writes can set, and which a link keeps: a slot that was linked late would look old.
+    return Entry(path, found.st_size, found.st_ctime)
 
 
 def _require_plain(found: os.stat_result, name: str) -> None:

@@ -15,7 +15,16 @@ from typing import Final
 
 from framework.errors import SetupError
 from framework.storage import descriptors
-from framework.storage.base import Access, Entry, SlotTaken, check_deletable, sizes_by_folder, split_file, split_path
+from framework.storage.base import (
+    ATTEMPT_FOLDER,
+    Access,
+    Entry,
+    SlotTaken,
+    check_deletable,
+    sizes_by_folder,
+    split_file,
+    split_path,
+)
 from framework.storage.oserrors import translated
 
 # Characters of a root that Spark would read as a glob or a client would un-escape: data would land elsewhere.
@@ -111,10 +120,21 @@ class DirectoryStore:
         self._sync(sizes)
 
     def delete(self, paths: Iterable[str]) -> None:
+        attempts: set[tuple[str, ...]] = set()
         for path in check_deletable(paths):
             parents, name = split_file(path)
             with translated(path), suppress(FileNotFoundError), self._folder(parents) as folder:
                 os.unlink(name, dir_fd=folder)
+            attempts.update(
+                parents[: depth + 1] for depth, part in enumerate(parents) if ATTEMPT_FOLDER.fullmatch(part)
+            )
+        for parents in attempts:
+            self._prune(parents)
+
+    def _prune(self, attempt: tuple[str, ...]) -> None:
+        """Remove the empty folders of an attempt, and nothing above it: beside it slots may be put at any time."""
+        with suppress(OSError), self._folder(attempt[:-1]) as run:
+            descriptors.remove_empty(run, attempt[-1])
 
     def _sync(self, names: Mapping[str, Iterable[str]]) -> None:
         """Make what other processes wrote durable: by one call for the file system where there is one.

@@ -1,14 +1,33 @@
-"""Which runs of a task are published, and the newest dated one: questions to a task's folder, answered by listings."""
+"""Which tasks there are, which of their runs are published, and the newest dated one: answered by listings."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from framework.errors import PathError
 from framework.identity import RunKey, TaskKey
 from framework.storage.base import Store
-from framework.storage.paths import dated_run, made_at, task_path
+from framework.storage.paths import dated_run, decode, made_at, task_path
 from framework.storage.publish import RunLog
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def task_keys(store: Store, team: str, dag_id: str | None = None) -> Iterator[TaskKey]:
+    """The tasks of ``team``, or of one of its DAGs, that have a folder. Raises: StoreUnavailable, PathError."""
+    for dag in _ids(store, f"/{team}") if dag_id is None else (dag_id,):
+        folder = task_path(TaskKey(team, dag, "any")).rpartition("/")[0]
+        for task_id in _ids(store, folder):
+            yield TaskKey(team, dag, task_id)
+
+
+def _ids(store: Store, folder: str) -> Iterator[str]:
+    """The ids that are folders below ``folder``; what no id is encoded as (``lost+found``) is not ours."""
+    for name in store.folders(folder):
+        try:
+            yield decode(name)
+        except PathError:
+            continue
 
 
 def runs_of(store: Store, task: TaskKey) -> tuple[str, ...]:

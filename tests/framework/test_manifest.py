@@ -85,6 +85,25 @@ def test_bytes_are_canonical_and_the_digest_is_theirs() -> None:
     assert digest_of(data) != digest_of(manifest_bytes(MANIFEST.model_copy(update={"attempt": 2})))
 
 
+def test_a_manifest_says_how_long_each_output_is_kept_and_an_older_one_says_nothing() -> None:
+    kept = OUTPUT.model_copy(update={"keep": "P30D"})
+    data = manifest_bytes(MANIFEST.model_copy(update={"outputs": (kept,)}))
+    older = json.loads(manifest_bytes(MANIFEST))
+    del older["outputs"][0]["keep"]
+
+    assert parse_record(data, where="a test").outputs == (kept,)  # type: ignore[union-attr]  # it is a manifest
+    assert parse_record(json.dumps(older).encode(), where="a test") == MANIFEST
+
+
+@pytest.mark.parametrize("keep", ["P0D", "30 days", "", 30])
+def test_a_keep_that_is_no_duration_is_refused(keep: Any) -> None:
+    forged = json.loads(manifest_bytes(MANIFEST))
+    forged["outputs"][0]["keep"] = keep
+
+    with pytest.raises(InputCorrupt, match="keep"):
+        parse_record(json.dumps(forged).encode(), where="a test")
+
+
 def test_an_output_is_found_by_name() -> None:
     assert MANIFEST.output() is OUTPUT
     with pytest.raises(KeyError):

@@ -14,6 +14,7 @@ from framework.cli.diagnosis import (
     Machine,
     probe_archive,
     probe_commands,
+    probe_jars,
     probe_java,
     probe_packages,
     probe_python,
@@ -257,3 +258,17 @@ def test_the_command_tells_every_probe_and_ends_with_1_when_one_is_broken(
     assert (people.exit_code, script.exit_code) == (1, 1)
     assert any(f"store of {team}" in line and "; fix: " in line for line in lines)
     assert {one["probe"] for one in json.loads(script.stdout)} >= {"python", "java", f"store of {team}"}
+
+
+def test_jars_are_to_be_fetched_or_spoilt(tmp_path: Path) -> None:
+    absent = probe_jars(tmp_path)
+    (tmp_path / "delta").mkdir()
+    (tmp_path / "delta/delta-storage-4.4.0.jar").write_bytes(b"half")
+
+    spoilt = probe_jars(tmp_path)
+
+    assert absent.verdict == "note"
+    assert "none there" in absent.told
+    (line,) = broken(spoilt)
+    assert "delta-storage-4.4.0.jar" in line.told
+    assert line.fix == "teamspark jars sync"

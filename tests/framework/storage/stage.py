@@ -36,6 +36,15 @@ class Gated(Wrapped):
         self._pause(f"list {prefix}")
         return super().list(prefix)
 
+    def folders(self, prefix: str) -> tuple[str, ...]:
+        self._pause(f"folders {prefix}")
+        return super().folders(prefix)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._pause(f"delete {path}")
+            super().delete([path])
+
     def settle(self, files: Iterable[tuple[str, int]]) -> None:
         self._pause("settle")
         super().settle(files)
@@ -84,6 +93,8 @@ class Actor:
         assert not self._thread.is_alive()
 
     def _wait(self, call: str) -> None:
+        if self._dying:
+            raise Killed  # whoever is dead tidies nothing up
         self._next = call
         self._still.release()
         self._go.acquire()

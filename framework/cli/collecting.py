@@ -1,0 +1,92 @@
+"""What ``gc`` finds in the stores of teams, and what becomes of it, as values."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from framework.cli.addresses import parse_parts
+from framework.errors import InputCorrupt
+from framework.identity import RunKey, TaskKey
+from framework.storage.base import Store
+from framework.storage.retention import Step, steps_of
+from framework.storage.runs import task_keys
+from framework.storage.sweep import carry_out, run_keys, store_now, survey
+from framework.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How to go about it. ``who``: None for a dry run, else the name that the records bear."""
+
+    grace_s: float
+    who: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step for one run. ``outcome``: ``due`` or ``later``; with ``apply`` also ``done``, or ``published first``."""
+
+    key: RunKey
+    step: Step
+    outcome: str
+
+    @property
+    def moment(self) -> datetime:
+        """The earliest, by the store's clock."""
+        return datetime.fromtimestamp(self.step.due, UTC).replace(microsecond=0)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": str(self.key),
+            "attempt": self.step.attempt,
+            "action": self.step.action,
+            "why": self.step.why,
+            "files": len(self.step.files),
+            "bytes": self.step.bytes,
+            "earliest": self.moment.isoformat(),
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A run whose log holds what this version does not understand: nothing of it is touched."""
+
+    key: RunKey
+    error: InputCorrupt
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run": str(self.key), **self.error.to_dict()}
+
+
+def collect(world: World, places: Iterable[str], sweep: Sweep) -> Iterator[Line | Unreadable]:
+    """Every step for the runs below ``places``, or of all teams; the due ones are carried out unless it is a dry run.
+
+    Raises: ConfigError, PathError; StoreUnavailable, after which what was done stands and the rest is done next time.
+    """
+    asked = [parse_parts(place, 3) for place in dict.fromkeys(places)] or [(team,) for team in world.teams.by_name]
+    for parts in asked:
+        store = world.store(parts[0])
+        for task in (TaskKey(*parts),) if len(parts) == 3 else task_keys(store, *parts):
+            yield from _task(store, task, sweep)
+
+
+def _task(store: Store, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadable]:
+    keys = tuple(run_keys(store, task))
+    # Once, and before any run is looked at: by then all is at least as old as it is taken for.
+    now = store_now(store, task) if keys else 0.0
+    for key in keys:
+        try:
+            steps = steps_of(survey(store, key), sweep.grace_s)
+        except InputCorrupt as error:
+            yield Unreadable(key, error)
+            continue
+        for step in steps:
+            yield Line(key, step, _outcome(store, key, step, sweep) if step.due <= now else "later")
+
+
+def _outcome(store: Store, key: RunKey, step: Step, sweep: Sweep) -> str:
+    if sweep.who is None:
+        return "due"
+    return "done" if carry_out(store, key, step, who=sweep.who) else "published first"
