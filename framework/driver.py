@@ -56,7 +56,7 @@ def run_exported(config: ExportedConfig) -> RunResult:
     job_class = load_job(config.job)
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team))
-    options = RunOptions(session=partial(_session, config), who=who())
+    options = RunOptions(session=partial(_session, config, world), who=who())
     return execute(PlanRequest(config, contract_of(job_class)), job, world, options)
 
 
@@ -65,17 +65,20 @@ def who() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _session(config: ExportedConfig) -> AbstractContextManager["SparkSession"]:
+def _session(config: ExportedConfig, world: World) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
+    from framework.runner.stores import endpoints
     from framework.spark.archive import archive_home
     from framework.spark.session import open_session
     from framework.spark.settings import SessionSettings
+    from framework.spark.stores import store_access
 
     settings = SessionSettings(
         app_name=str(config.key),
         conf=config.spark_conf,
         archive_dir=archive_home(),
         short_job=config.short_job,
+        stores=store_access(endpoints(config, world)),
     )
     return open_session(settings)
 

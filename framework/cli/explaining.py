@@ -1,18 +1,21 @@
 """A plan and its Spark settings as plain facts, for people and for scripts."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from framework.cli.asking import Prepared
 from framework.cli.running import session_settings
+from framework.cli.scope import Scope
 from framework.errors import SetupError
 from framework.java import find_java
 from framework.plan import FixtureInput, Plan, PlannedInput, RunInput, SourceInput
+from framework.runner.stores import endpoints
 from framework.schema.spec import SchemaSpec
 from framework.spark.archive import archive_options, find_archive, fingerprint
 from framework.spark.session import SHORT_JOB, spark_home
 from framework.spark.settings import SessionSettings, Setting, effective_settings, submit_conf
+from framework.spark.stores import StoreAccess, store_settings
 from framework.storage.base import Store
 from framework.storage.paths import explain_path
 from framework.storage.publish import RunLog
@@ -46,9 +49,12 @@ def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
     return []
 
 
-def explain_settings(prepared: Prepared, workspace: Path, environ: Mapping[str, str]) -> tuple[Setting, ...]:
-    """Every setting that the session would start with, and who set it; no JVM is started, no archive built."""
-    asked = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
+def explain_settings(prepared: Prepared, scope: Scope, environ: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Every setting that the session would start with, and who set it; no JVM is started, nothing built or fetched."""
+    config = prepared.request.config
+    buckets = endpoints(config, scope.world.writing_to(scope.local_store))
+    asked = session_settings(config, scope.workspace, quick=bool(prepared.request.fixtures))
+    asked = replace(asked, stores=StoreAccess(store_settings(buckets)))
     submitted = submit_conf(environ, spark_home())
     known = {one.key: one.value for one in effective_settings(asked, submit=submitted)}
     options = (*_archive_options(asked, known, environ), *(SHORT_JOB if asked.short_job else ()))

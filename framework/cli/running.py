@@ -1,8 +1,8 @@
 """Executing a prepared run on this machine, and comparing what it published with a case's expected rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +13,10 @@ from framework.config import ExportedConfig, RunResult
 from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
 from framework.runner import RunOptions, execute
+from framework.runner.stores import endpoints
 from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
+from framework.spark.stores import S3Endpoint
 from framework.storage.base import Store
 from framework.storage.publish import RunLog
 from framework.world import World
@@ -54,7 +56,8 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
     """
     settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
     assert settings.log is not None
-    options = RunOptions(session=partial(_open, settings, bar), who=who(), observe=bar.phase)
+    buckets = endpoints(prepared.request.config, world)
+    options = RunOptions(session=partial(_open, settings, buckets, bar), who=who(), observe=bar.phase)
     try:
         result = execute(prepared.request, prepared.job, world, options)
     except TeamsparkError:
@@ -65,12 +68,16 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
     return result
 
 
-def _open(settings: SessionSettings, bar: Bar) -> AbstractContextManager["SparkSession"]:
+def _open(
+    settings: SessionSettings, buckets: Mapping[str, S3Endpoint], bar: Bar
+) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
     from framework.spark.session import open_session
+    from framework.spark.stores import store_access
 
     if settings.log is not None:
         settings.log.parent.mkdir(parents=True, exist_ok=True)
+    settings = replace(settings, stores=store_access(buckets, notice=bar.notice))
     return open_session(settings, bar.stages, notice=bar.notice)
 
 

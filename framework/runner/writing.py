@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.errors import SchemaMismatch
+from framework.errors import SchemaMismatch, StoreUnavailable
 from framework.job import JobContract, OutputPort
 from framework.manifest import FileEntry, OutputEntry, counted
 from framework.spark.columns import verify_columns
@@ -61,6 +61,7 @@ class Writer:
         warnings: list[str] = []
         for port in self.contract.outputs:
             files = list_attempt(self.store, self.attempt, port.name)
+            _require_all(files, written[port.name], where=_where(self.contract, port))
             report = verify_output(
                 spark,
                 [stored_file(self.store, f"{self.attempt.directory}/{file.path}", file) for file in files],
@@ -75,6 +76,21 @@ class Writer:
 
     def _folder_uri(self, output: str) -> str:
         return self.store.uri(self.attempt.output_dir(output))
+
+
+def _require_all(files: tuple[FileEntry, ...], written: WriteFacts, *, where: str) -> None:
+    """Raises: StoreUnavailable when the listing does not show what the committer of an object store has completed."""
+    listed = {file.path.rpartition("/")[2] for file in files}
+    missing = sorted(written.committed.names - listed) if written.committed is not None else []
+    if missing:
+        raise StoreUnavailable(
+            "the store does not list all that was written",
+            where=where,
+            got=f"{len(files)} file(s)",
+            expected=f"{len(missing)} more that the committer names",
+            details=missing,
+            next_step="run again; if it stays so, the store's listings cannot be relied on",
+        )
 
 
 def _entry(port: OutputPort, files: tuple[FileEntry, ...], report: CheckReport) -> OutputEntry:

@@ -39,7 +39,7 @@ _CLIENT: Final[Mapping[str, str]] = {
     "attempts.maximum": "0",
     "retry.limit": "4",
     "retry.interval": "250ms",
-    "connection.establish.timeout": "5s",
+    "connection.establish.timeout": "15s",
     "connection.timeout": "30s",
     # "Slow down" is answered with more patience: 200 ms, doubled each time.
     "retry.throttle.limit": "5",
@@ -84,19 +84,17 @@ def s3a_settings(default: S3Endpoint, buckets: Mapping[str, S3Endpoint] = Mappin
     return settings
 
 
-def store_access(
-    default: S3Endpoint | None,
-    buckets: Mapping[str, S3Endpoint] = MappingProxyType({}),
-    *,
-    notice: Notice = _LOG.warning,
-) -> StoreAccess:
+def store_settings(buckets: Mapping[str, S3Endpoint]) -> dict[str, str]:
+    """Every setting of a session that reaches ``buckets``; none where there is none. Raises: ConfigError."""
+    return s3a_settings(next(iter(buckets.values())), buckets) if buckets else {}
+
+
+def store_access(buckets: Mapping[str, S3Endpoint], *, notice: Notice = _LOG.warning) -> StoreAccess:
     """What ``SessionSettings.stores`` is for a run: nothing where no store is S3. Jars that are missing are fetched first.
 
     Raises: ConfigError; SetupError or StoreUnavailable when jars are missing and cannot be had.
     """
-    if default is None:
-        return StoreAccess()
-    return StoreAccess(s3a_settings(default, buckets), ensure_jars("s3a", notice=notice))
+    return StoreAccess(store_settings(buckets), ensure_jars("s3a", notice=notice)) if buckets else StoreAccess()
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:

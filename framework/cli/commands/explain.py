@@ -44,7 +44,7 @@ def explain(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     with scope.importing():
         prepared = prepare(ask, scope.workspace)
         plan = make_plan(prepared.request, scope.world.writing_to(scope.local_store))
-        settings = explain_settings(prepared, scope.workspace, os.environ)
+        settings = explain_settings(prepared, scope, os.environ)
     found = as_facts(plan, settings, scope.local_store)
     if json:
         as_json(found)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from framework.datafile import DataFile
 from framework.errors import ConfigError, InputChanged, SetupError, StoreUnavailable, TeamsparkError
 from framework.spark.committed import require_magic
 from framework.spark.faults import S3, store_fault
-from framework.spark.files import DataFile, read_failure
+from framework.spark.files import read_failure
 from framework.spark.settings import SessionSettings, effective_settings
 from framework.spark.stores import S3Endpoint, StoreAccess, s3a_settings, store_access
 from framework.sparkconf import refusals
@@ -18,7 +19,7 @@ ACCESS = StoreAccess(s3a_settings(HERE), (Path("/jars/a.jar"), Path("/jars/b.jar
 
 
 def test_a_session_without_s3_stores_has_no_setting_and_no_jar_for_them() -> None:
-    keys = {setting.key for setting in effective_settings(SessionSettings("a", stores=store_access(None)))}
+    keys = {setting.key for setting in effective_settings(SessionSettings("a", stores=store_access({})))}
 
     assert not [key for key in keys if "s3a" in key or "ommitter.class" in key or "ommitProtocol" in key]
     assert "spark.jars" not in keys
@@ -87,9 +88,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_the_committers_word_is_believed_when_it_is_magic() -> None:
-    told = {"committer": "magic", "metrics": {"committer_bytes_committed": 42}}
+    told = {"committer": "magic", "filenames": ["/some/prefix/x/part-0", "/some/prefix/x/part-1"]}
 
-    assert require_magic(json.dumps(told).encode(), where="s3a://b/x").bytes == 42
+    assert require_magic(json.dumps(told).encode(), where="s3a://b/x").names == {"part-0", "part-1"}
 
 
 @pytest.mark.parametrize("success", [b"", b"{}", b"[]", b"\xff", b'{"committer":"directory"}', b'{"committer":null}'])
