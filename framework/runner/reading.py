@@ -53,6 +53,8 @@ class Reads:
             yield InputEntry(port=planned.port.name, kind="run", reads=tuple(map(self._read, planned.reads)))
         elif isinstance(planned, SourceInput):
             yield self._source(planned)
+        elif isinstance(planned, FixtureInput):
+            yield InputEntry(port=planned.port.name, kind="fixture", rows=len(planned.fixture.rows))
 
     def _read(self, read: PinnedRun) -> ReadEntry:
         published, output = read.published, read.published.output(read.output)
