@@ -3,7 +3,8 @@
     python -m framework.driver --config FILE --result FILE
 
 Exit codes: 0 published (also when superseded by a newer attempt), 64 wrong configuration, 65 final error,
-74 retryable error, 75 an input is not published yet. The result file says the same, in JSON, and appears whole or not.
+74 retryable error, 75 an input is not published yet, 130 interrupted. The result file says the same, in JSON, and appears
+whole or not; an interrupted run leaves none.
 """
 
 import argparse
@@ -42,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         result, code = run_exported(config), 0
     except TeamsparkError as error:
         result, code = failed(config, error), error.exit_code
+    except KeyboardInterrupt:
+        # No result: whoever waits for one takes the run for lost, which is what it is.
+        print("interrupted", file=sys.stderr)
+        return 130
     _leave(result, arguments.result)
     print("\n".join(lines(result)), file=sys.stderr if code else sys.stdout)
     return code

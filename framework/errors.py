@@ -21,35 +21,43 @@
         └── RunLost                a driver vanished without a result
 
 A message says what is wrong, where, what was found, what was expected and the next step; it is at most
-``MAX_LINES`` lines and never holds a secret.
+``MAX_LINES`` lines, each of them of bounded length, and never holds a secret.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final
+
+from framework.masking import block, safe, shortened, visible
+from framework.masking import scrub as scrub  # noqa: PLC0414  whoever raises finds it here
 
 MAX_LINES: Final = 20
 MAX_VALUE: Final = 300
 
-_SECRETS: Final = (
-    re.compile(r"(?i)((?:password|passwd|secret|token|access_?key|authorization|credential)[\w.-]*\s*[=:]\s*)(\S+)"),
-    re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^/\s:@]*:)([^/\s@]+)(?=@)"),
-    re.compile(r"(\b)(AKIA[0-9A-Z]{16})\b"),
-)
-
-
-def scrub(text: str) -> str:
-    """``text`` with anything that looks like a secret replaced by ``***``."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1***", text)
-    return text
+# How many lines and characters each part of a message may take. Somebody else may have chosen any of them.
+_WHAT: Final = (3, 2000)
+_GOT: Final = (8, 900)
+_LINE: Final = (1, MAX_VALUE)
+_DETAIL: Final = (4, 2 * MAX_VALUE)
+_NEXT: Final = (1, 2 * MAX_VALUE)
+_FURTHER: Final = "    | "
 
 
 def clip(value: object, limit: int = MAX_VALUE) -> str:
-    """``value`` as text of at most ``limit`` characters, control characters made visible."""
+    """``value`` as text of at most ``limit`` characters, control characters made visible; line breaks stay."""
     text = value if isinstance(value, str) else repr(value)
-    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    if len(text) > limit:
+        text = safe(text)  # half a secret would not be known for one
+    return shortened("\n".join(visible(line) for line in text.split("\n")), limit)
+
+
+def _part(head: str, value: object, size: tuple[int, int]) -> list[str]:
+    """``value`` behind ``head``; its further lines cannot be taken for lines of ours."""
+    lines, limit = size
+    text = value if isinstance(value, str) else repr(value)
+    if lines == 1:
+        return [f"{head}{shortened(visible(safe(text)), limit)}"]
+    first, *more = block(text, lines=lines, limit=limit)
+    return [f"{head}{first}", *(f"{_FURTHER}{line}" for line in more)]
 
 
 class TeamsparkError(Exception):
@@ -80,15 +88,27 @@ class TeamsparkError(Exception):
         self.details = tuple(details)
 
     def __str__(self) -> str:
-        facts = (("where", self.where), ("got", self.got), ("expected", self.expected))
-        head = [clip(self.what, 2000)]
-        head += [f"  {name}: {clip(value)}" for name, value in facts if value is not None]
-        tail = [f"  next: {self.next_step}"] if self.next_step else []
-        room = MAX_LINES - len(head) - len(tail)
-        shown = [f"  - {clip(line, 2 * MAX_VALUE)}" for line in self.details]
-        if len(shown) > room:
-            shown = [*shown[: room - 1], f"  (and {len(shown) - room + 1} more)"]
-        return scrub("\n".join([*head, *shown, *tail]))
+        head = _part("", self.what, _WHAT)
+        facts = (("where", self.where, _LINE), ("got", self.got, _GOT), ("expected", self.expected, _LINE))
+        for name, value, size in facts:
+            head += [] if value is None else _part(f"  {name}: ", value, size)
+        tail = _part("  next: ", self.next_step, _NEXT) if self.next_step else []
+        return "\n".join([*head, *self._shown(MAX_LINES - len(head) - len(tail)), *tail])
+
+    def _shown(self, room: int) -> Iterator[str]:
+        """The details, as many as there is room for; at the end how many there are besides."""
+        parts = [_part("  - ", line, _DETAIL) for line in self.details[:MAX_LINES]]
+        if len(self.details) <= MAX_LINES and sum(map(len, parts)) <= room:
+            yield from (line for part in parts for line in part)
+            return
+        told = 0
+        for part in parts:
+            if len(part) > room - 1:
+                break
+            room -= len(part)
+            told += 1
+            yield from part
+        yield f"  (and {len(self.details) - told} more)"
 
     def to_dict(self) -> dict[str, Any]:
         """The form that crosses a process border: class name, verdict and the finished message."""

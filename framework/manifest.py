@@ -129,13 +129,14 @@ class SourceFile(_Part):
 
 
 class InputEntry(_Part):
-    """What one port was fed with: published runs, or a frozen listing of a source and its digest.
+    """What one port was fed with: published runs, a frozen listing of a source and its digest, or rows of a fixture.
 
-    ``rows``: how many were read from the source; None for runs, whose reads say it, and where nobody counted.
+    A fixture is nobody's data: it has rows, and neither reads nor files. ``rows``: how many there were in the source
+    or the fixture; None for runs, whose reads say it, and where nobody counted.
     """
 
     port: str
-    kind: Literal["run", "source"]
+    kind: Literal["run", "source", "fixture"]
     reads: tuple[ReadEntry, ...] = ()
     files: tuple[SourceFile, ...] = ()
     digest: str | None = None

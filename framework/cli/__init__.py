@@ -10,6 +10,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """The installed program. Ends the process with the documented exit code."""
-    from framework.cli.app import app
+    try:
+        from framework.cli.app import app
 
-    app(prog_name="teamspark")
+        app(prog_name="teamspark")
+    except KeyboardInterrupt:  # before or after a command: importing, or waiting for a thread
+        raise SystemExit(130) from None

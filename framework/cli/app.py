@@ -21,6 +21,8 @@ EPILOG: Final = (
 )
 
 
+INTERRUPTED: Final = 130
+
 # In the order of the help; each is a module of framework.cli.commands that holds an ``app``.
 BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "gc", "path", "new", "jars", "doctor")
 
@@ -49,6 +51,9 @@ class Root(TyperGroup):
                 traceback.print_exception(error, file=sys.stderr)
             remark(str(error), style="red")
             raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            remark("interrupted", style="red")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(

@@ -18,7 +18,7 @@ from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
 from framework.spark.stores import S3Endpoint
 from framework.storage.base import Store
-from framework.storage.publish import RunLog
+from framework.storage.publish import Published, RunLog
 from framework.world import World
 
 if TYPE_CHECKING:
@@ -79,6 +79,18 @@ def _open(
         settings.log.parent.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, stores=store_access(buckets, notice=bar.notice))
     return open_session(settings, bar.stages, notice=bar.notice)
+
+
+def published_by(config: ExportedConfig, store: Store) -> Published | None:
+    """What the run of ``config`` has published, however it ended."""
+    return RunLog(store, config.key).finished(config.epoch, config.clear_number)
+
+
+def told_of(published: Published | None) -> str:
+    """That, in words."""
+    if published is None:
+        return "nothing was published"
+    return f"it had published: {published.key} attempt {published.number}"
 
 
 def compare(prepared: Prepared, run: Callable[[], RunResult], store: Store) -> tuple[RunResult | None, Compared | None]:

@@ -56,8 +56,11 @@ def _import(name: JobName) -> ModuleType:
         if error.name and f"{name.module}.".startswith(f"{error.name}."):
             raise _no_module(name, error.name) from error
         raise _broken(name, error) from error
-    except Exception as error:
-        # Importing runs the author's module, which may raise anything; the verdict is the same for all of it.
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        # Importing runs the author's module, which may raise anything; the verdict is the same for all of it. Its
+        # sys.exit() too: passed on, it would end the caller, with the author's exit code as the caller's verdict.
         raise _broken(name, error) from error
 
 
@@ -78,7 +81,7 @@ def _modules_in(package: str) -> list[str]:
     return sorted(found.name for found in pkgutil.iter_modules(places) if not found.name.startswith("_"))
 
 
-def _broken(name: JobName, error: Exception) -> DefinitionError:
+def _broken(name: JobName, error: BaseException) -> DefinitionError:
     return DefinitionError(
         f"{name.module} cannot be imported: {type(error).__name__}: {_first_line(error)}",
         where=_place(name, error),
@@ -87,7 +90,7 @@ def _broken(name: JobName, error: Exception) -> DefinitionError:
     )
 
 
-def _place(name: JobName, error: Exception) -> str:
+def _place(name: JobName, error: BaseException) -> str:
     """``file:line`` of the author's own code: the last frame in its module, or where the syntax breaks."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
@@ -98,15 +101,17 @@ def _place(name: JobName, error: Exception) -> str:
     return f"{last.filename}:{last.lineno}"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or "no message").splitlines()[0]
 
 
-def _advice(error: Exception) -> str | None:
+def _advice(error: BaseException) -> str | None:
     if isinstance(error, TeamsparkError):
         return error.next_step
     if isinstance(error, ModuleNotFoundError):
         return f"install {error.name} in the jobs environment, or remove the import"
+    if isinstance(error, SystemExit):
+        return "remove the exit: a job's module is imported by every command, and is never run by itself"
     if _wants_spark(error):
         return (
             "Spark expressions such as F.col(...) need a session, and a module is imported without one: "
@@ -115,7 +120,7 @@ def _advice(error: Exception) -> str | None:
     return None
 
 
-def _wants_spark(error: Exception) -> bool:
+def _wants_spark(error: BaseException) -> bool:
     """Whether the module touched Spark while it was imported."""
     frames = traceback.extract_tb(error.__traceback__)
     return any("/pyspark/" in frame.filename.replace("\\", "/") for frame in frames)

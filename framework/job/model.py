@@ -38,7 +38,7 @@ class Job(BaseModel):
         super().__init_subclass__(**config)
         cls.__names__ = defining_names(cls.__module__)
         cls.__contract__ = None
-        if found := [*_bad_parameters(cls)]:
+        if found := [*_bad_parameters(cls), *_bad_methods(cls)]:
             raise DefinitionError(
                 f"{cls.__name__} cannot be a job", where=job_name(cls), next_step="change the class", details=found
             )
@@ -58,6 +58,15 @@ def _bad_parameters(job: type[Job]) -> Iterator[str]:
             yield f"{name}: a parameter does not start with _; a constant is a ClassVar"
         elif hasattr(Job, name):
             yield f"{name}: the class uses this name itself; choose another for the parameter"
+
+
+def _bad_methods(job: type[Job]) -> Iterator[str]:
+    """Ways to make a job that would go past its parameters, inherited ones too. ``model_post_init`` goes by them."""
+    for name in ("__init__", "__new__"):
+        if getattr(job, name) is not getattr(Job, name):
+            yield f"{name}: a job is made from its parameters, which are fields: min_flights: int = 1; remove the method"
+    if hasattr(job, "__post_init__"):
+        yield "__post_init__: nothing calls it; a job is made from its parameters, which are fields"
 
 
 def job_name(job: type[Job]) -> str:

@@ -35,7 +35,7 @@ class Computation:
     watch: Stopwatch
 
     def run(self, spark: "SparkSession") -> tuple[Published, tuple[str, ...]]:
-        try:
+        with _uncached(spark):
             with self.watch.phase("read"), foreign(self.plan.contract.job, "reading the inputs"):
                 reads = read_inputs(spark, self.plan, self.world)
             with self.watch.phase("transform"):
@@ -43,8 +43,6 @@ class Computation:
             with self.watch.phase("claim"):
                 attempt = self._claim()
             return self._publish(spark, attempt, frames, reads)
-        finally:
-            spark.catalog.clearCache()  # parsed sources, and what transform persisted
 
     def _transform(self, spark: "SparkSession", reads: Reads) -> dict[str, "DataFrame"]:
         contract = self.plan.contract
@@ -78,13 +76,26 @@ class Computation:
 
 
 @contextmanager
+def _uncached(spark: "SparkSession") -> Iterator[None]:
+    """Afterwards nothing is cached: neither parsed sources nor what transform persisted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise  # the session ends with it, and its JVM may be busy: who interrupts does not wait
+    except BaseException:
+        spark.catalog.clearCache()
+        raise
+    spark.catalog.clearCache()
+
+
+@contextmanager
 def foreign(job: str, part: str) -> Iterator[None]:
     """The border of code that is not ours, the author's and Spark's: what it raises becomes a JobFailed with its line."""
     try:
         yield
-    except TeamsparkError:
+    except (TeamsparkError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:  # anything at all: it is not our code
+    except BaseException as error:  # anything at all: it is not our code, and its sys.exit(0) is no success of ours
         raise JobFailed(
             f"{part} raised {type(error).__name__}",
             where=_line_of(error, job) or job,
@@ -93,7 +104,7 @@ def foreign(job: str, part: str) -> Iterator[None]:
         ) from error
 
 
-def _line_of(error: Exception, job: str) -> str | None:
+def _line_of(error: BaseException, job: str) -> str | None:
     """The innermost line of the team's own code that the error passed through."""
     frames = traceback.extract_tb(error.__traceback__)
     folder = f"jobs/{JobName.parse(job).team}/" if job.startswith("jobs.") else ""

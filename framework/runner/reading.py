@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from framework.datafile import DataFile
 from framework.manifest import InputEntry, ReadEntry, SourceFile
 from framework.plan import AbsentInput, FixtureInput, PinnedRun, Plan, PlannedInput, RunInput, SourceInput
 from framework.spark.files import reading
+from framework.spark.landed import landing
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
@@ -32,10 +33,17 @@ class Reads:
     frames: Mapping[str, "DataFrame | None"]
     sources: Mapping[str, SourceRows]
 
-    def guarded(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
         """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
-        files = [file for planned in self.plan.inputs for file in planned_files(planned, self.world)]
-        return reading(files, where=str(self.plan.config.key))
+        with ExitStack() as stack:
+            for planned in self.plan.inputs:
+                files = list(planned_files(planned, self.world))
+                where = f"{self.plan.config.key} input '{planned.port.name}'"
+                if isinstance(planned, SourceInput):
+                    stack.enter_context(landing(files, planned.listing.spec.options, where=where))
+                stack.enter_context(reading(files, where=where))
+            yield
 
     def verified(self) -> tuple[tuple[InputEntry, ...], tuple[str, ...]]:
         """What was read, once it was read, and a line for every check of a source that was broken and tolerated.
@@ -55,6 +63,8 @@ class Reads:
             yield InputEntry(port=planned.port.name, kind="run", reads=tuple(map(self._read, planned.reads)))
         elif isinstance(planned, SourceInput):
             yield self._source(planned)
+        elif isinstance(planned, FixtureInput):
+            yield InputEntry(port=planned.port.name, kind="fixture", rows=len(planned.fixture.rows))
 
     def _read(self, read: PinnedRun) -> ReadEntry:
         published, output = read.published, read.published.output(read.output)

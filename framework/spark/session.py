@@ -1,18 +1,17 @@
 """The Spark session of one process: started from the class-data archive, with the platform's settings applied last.
 
-This module (with ``archive`` and ``training``) is the only one that touches the JVM's gateway; everything else in
-this room keeps to the API that classic Spark and Spark Connect share.
+Only this module (with ``gateway``, ``archive`` and ``training``) touches the JVM's gateway; everything else in this room
+keeps to the API that classic Spark and Spark Connect share.
 """
 
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
@@ -23,13 +22,14 @@ from py4j.protocol import Py4JError
 from pyspark import SparkConf
 from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
-from pyspark.java_gateway import launch_gateway
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from framework.errors import SetupError, clip
 from framework.java import Java, find_java
 from framework.spark.archive import Notice, archive_options, ensure_archive, fingerprint, is_mapped, report_ignored
+from framework.spark.gateway import Start, connected, environ, put
+from framework.spark.interrupts import Interrupts, watched
 from framework.spark.settings import (
     SessionSettings,
     Setting,
@@ -176,13 +176,13 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
             next_step="use that one, or close it first: a process has one JVM",
         )
     with ExitStack() as undo:
+        interrupts = undo.enter_context(watched())
         gateway = _gateway(launch, undo)
-        undo.callback(_end, gateway, launch.exit_timeout_s)
         _check_archive(launch, gateway)
-        undo.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)) if _in_main_thread() else None
-        undo.callback(_apply, {name: os.environ.get(name) for name in _PYSPARKS_OWN})
+        undo.callback(put, {name: os.environ.get(name) for name in _PYSPARKS_OWN})
         session = _session(launch, gateway)
-        undo.callback(session.stop)
+        undo.callback(_stop, session, interrupts)
+        interrupts.hear()
         for name in _CHATTER:
             logger = PySparkLogger.getLogger(name)
             undo.callback(logger.setLevel, logger.level)
@@ -193,20 +193,20 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
 
 
 def _gateway(launch: Launch, undo: ExitStack) -> JavaGateway:
-    streams: dict[str, IO[bytes]] = {}
+    output: IO[bytes] | None = None
     if launch.log is not None:
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         output = undo.enter_context(launch.log.open("ab"))
-        streams = {"stdout": output, "stderr": output}
     warm = threading.Thread(target=_import_early, name="teamspark-imports")
     warm.start()
     try:
-        with _environ(launch.environ):
-            gateway = launch_gateway(_conf(launch), streams)  # type: ignore[no-untyped-call]  # not annotated
-    except (PySparkException, OSError) as error:
+        gateway = connected(Start(_conf(launch), launch.environ, output, launch.exit_timeout_s), undo)
+    except (PySparkException, Py4JError, OSError) as error:
         raise _no_jvm(launch, error) from error
     finally:
         warm.join()
+    if gateway.proc is not None:
+        undo.callback(_forget, gateway)
     return gateway
 
 
@@ -217,7 +217,7 @@ def _conf(launch: Launch) -> SparkConf:
 
 def _session(launch: Launch, gateway: JavaGateway) -> SparkSession:
     try:
-        with _environ(launch.environ):
+        with environ(launch.environ):
             context = SparkContext(conf=_conf(launch), gateway=gateway)
     except (PySparkException, Py4JError) as error:
         raise _no_jvm(launch, error) from error
@@ -249,40 +249,12 @@ def _check_archive(launch: Launch, gateway: Any) -> None:
         report_ignored(launch.archive, notice=launch.notice)
 
 
-def _end(gateway: Any, timeout_s: float) -> None:
-    """Stop the JVM that we started: closing its standard input ends it, and here we wait until it has."""
-    process: subprocess.Popen[bytes] | None = gateway.proc
-    if process is None:
-        return
-    gateway.shutdown()
-    SparkContext._gateway = None  # noqa: SLF001 else the next session would talk to a dead JVM
+def _forget(gateway: JavaGateway) -> None:
+    """The JVM that we started is about to end: without this the next session would talk to a dead one."""
+    with suppress(Py4JError, OSError):  # it may be gone already
+        gateway.shutdown()
+    SparkContext._gateway = None  # noqa: SLF001 pyspark keeps it for the process's next context
     SparkContext._jvm = None  # noqa: SLF001 as above
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def _environ(changes: Mapping[str, str | None]) -> Iterator[None]:
-    """``os.environ`` with ``changes`` while pyspark copies it for the child: it has no other way to be told."""
-    before = {name: os.environ.get(name) for name in changes}
-    _apply(changes)
-    try:
-        yield
-    finally:
-        _apply(before)
-
-
-def _apply(changes: Mapping[str, str | None]) -> None:
-    for name, value in changes.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def read_bytes(session: SparkSession, uri: str) -> bytes:
@@ -300,8 +272,12 @@ def read_bytes(session: SparkSession, uri: str) -> bytes:
         stream.close()
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _stop(session: SparkSession, interrupts: Interrupts) -> None:
+    try:
+        session.stop()
+    except (Py4JError, OSError):
+        if not interrupts.came.is_set():
+            raise
 
 
 @contextmanager

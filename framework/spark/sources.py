@@ -4,18 +4,20 @@ Columns are found by name, never by position. What cannot be read as declared is
 other check of the schema is measured here too, because no manifest vouches for these rows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from pyspark.sql import DataFrame, SparkSession
 
-from framework.errors import ConfigError
+from framework.errors import CheckFailed, ConfigError
 from framework.schema.conditions import name
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.columns import verify_rules
 from framework.spark.files import check_files, reading
 from framework.spark.formats import CORRUPT, READERS, SourceFiles
-from framework.spark.measure import measure, without_broken
+from framework.spark.landed import PLACES, landing, unparsed
+from framework.spark.measure import broken, measure, without_broken
 from framework.spark.verify import CheckReport, judge
 
 BadRows: TypeAlias = Literal["fail", "drop", "warn"]
@@ -59,15 +61,26 @@ def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, po
     declared column that is not there; CheckFailed; InputChanged and InputCorrupt naming the file.
     """
     _require_own_options(source, where)
-    check_files(source.files, where=where)
-    with reading(source.files, where=where):
+    with landing(source.files, source.options, where=where), reading(source.files, where=where):
+        check_files(source.files, where=where)
         frame, more = READERS[source.format](spark, source, spec, where)
         verify_rules(frame, spec, where=where)
         if source.format != "parquet" and sum(file.bytes or 0 for file in source.files) <= _KEPT_BYTES:
             # Text is slow to parse, and what was measured is then also what is used, however often it is used.
             frame = frame.persist()
         parse = Check(PARSE, None, "sql", _parsed(spec), source.on_bad)
-        return _measured(frame, replace(spec, rules=(parse, *more, *spec.rules)), port=port, where=where)
+        ruled = replace(spec, rules=(parse, *more, *spec.rules))
+        try:
+            return _measured(frame, ruled, port=port, where=where)
+        except CheckFailed as error:
+            raise unparsed(error, f"{port}.{PARSE}", _bad(frame, ruled), source.files, source.options) from error
+
+
+def _bad(frame: DataFrame, spec: SchemaSpec) -> Iterator[str | None]:
+    """A few of the rows that could not be parsed, as they stand in the files."""
+    (parse,) = (check for check in spec.rules if check.name == PARSE)
+    for row in frame.where(broken(parse, spec)).select(CORRUPT).limit(PLACES).collect():
+        yield row[0]
 
 
 def _parsed(spec: SchemaSpec) -> str:

@@ -43,7 +43,9 @@ class Case:
     outputs: Mapping[str, Path]
 
     def __str__(self) -> str:
-        return f"{self.job.rpartition(':')[2]}-{self.folder.name}"
+        """``team/job/case`` as its folder has them: what people type to run it, and one name a case over all teams."""
+        module, _, name = self.job.partition(":")
+        return f"{module.split('.')[1]}/{snake_case(name)}/{self.folder.name}"
 
 
 def fixtures_of(job: type[Job], jobs_root: Path) -> Path:

@@ -28,3 +28,11 @@ def test_every_job_has_a_case(name: str) -> None:
     assert list(find_cases(job, JOBS)), (
         f"{name} has no case: add a folder in {fixtures_of(job, JOBS).relative_to(ROOT)}"
     )
+
+
+def test_a_case_is_named_as_its_folder_is() -> None:
+    """`-k airport_hours` runs the cases of that job: a class name alone would match no folder, and two teams may share it."""
+    named = {str(case): case.folder for case in CASES}
+
+    assert len(named) == len(CASES)
+    assert {name: JOBS / name.replace("/", "/fixtures/", 1) for name in named} == named

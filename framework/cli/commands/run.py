@@ -63,20 +63,27 @@ def run(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
 
 
 def _run(scope: Scope, prepared: "Prepared", *, json: bool) -> "tuple[RunResult | None, Compared | None]":
+    from framework.cli.app import INTERRUPTED
     from framework.cli.progress import bar
-    from framework.cli.running import compare, run_here
+    from framework.cli.running import compare, published_by, run_here, told_of
     from framework.errors import TeamsparkError
     from framework.report import failed
 
     world = scope.world.writing_to(scope.local_store)
+    root = scope.local_store.root
     try:
         with bar() as shown:
             return compare(prepared, lambda: run_here(prepared, world, scope.workspace, shown), scope.local_store)
     except TeamsparkError as error:
         if json:
             result = failed(prepared.request.config, error)
-            as_json({"result": result.model_dump(mode="json"), "root": scope.local_store.root, "case": None})
+            as_json({"result": result.model_dump(mode="json"), "root": root, "case": None})
         raise
+    except KeyboardInterrupt:
+        remark(f"interrupted; {told_of(published_by(prepared.request.config, scope.local_store))}", style="red")
+        if json:
+            as_json({"result": None, "root": root, "case": None})
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _tell(scope: Scope, result: "RunResult | None", compared: "Compared | None") -> None:

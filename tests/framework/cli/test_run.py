@@ -352,3 +352,69 @@ def test_rows_that_break_a_check_are_counted_and_nothing_is_published(
     assert "default.amount.ge" in done.stderr
     assert "Traceback" not in done.stderr
     assert "nothing published" in teamspark("outputs", "ls", f"{team}/_local").stdout
+
+
+ENDINGS = """
+import signal, sys
+
+from framework import Frame, Job, Schema
+
+class Amount(Schema):
+    name: str
+
+class Interrupted(Job):
+    def transform(self, rows: Frame[Amount]) -> Frame[Amount]:
+        rows.count()
+        signal.raise_signal(signal.SIGINT)
+        return rows
+
+class Exits(Job):
+    def transform(self, rows: Frame[Amount]) -> Frame[Amount]:
+        sys.exit(0)
+"""
+ENDS = {
+    "Interrupted": (130, "interrupted; nothing was published\n"),
+    "Exits": (65, "transform raised SystemExit\n"),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("name", "code", "told"), [(name, *end) for name, end in ENDS.items()])
+def test_how_a_run_ends_that_its_job_ends(
+    workspace: Path, team: str, rows: Path, name: str, code: int, told: str
+) -> None:
+    (workspace / f"jobs/{team}/ends.py").write_text(ENDINGS)
+    rows.write_text("name\na\n")
+
+    done = process(workspace, "run", f"jobs.{team}.ends:{name}", "--input", f"rows={rows}")
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert told in done.stderr
+    assert not any(word in done.stderr for word in ("Traceback", "py4j", "ERROR"))
+
+
+def test_a_job_file_that_exits_fails_every_command_that_reads_it(
+    teamspark: Teamspark, workspace: Path, team: str
+) -> None:
+    (workspace / f"jobs/{team}/leaves.py").write_text("import sys\nsys.exit(0)\n")
+
+    ends = {
+        command: teamspark(*command.split()).exit_code
+        for command in (
+            f"run jobs.{team}.leaves:A",
+            f"explain jobs.{team}.leaves:A",
+            "check",
+            "jobs list",
+            "jobs export",
+        )
+    }
+
+    assert 0 not in ends.values(), ends
+
+
+def test_an_interrupt_of_a_command_is_one_line(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    (workspace / f"jobs/{team}/slow.py").write_text("raise KeyboardInterrupt\n")
+
+    done = teamspark("explain", f"jobs.{team}.slow:A")
+
+    assert (done.exit_code, done.stdout, done.stderr) == (130, "", "interrupted\n")

@@ -1,5 +1,6 @@
 """From a job's name to its class, and each way this fails, on a jobs package made for the test."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -148,3 +149,34 @@ def test_importing_a_job_imports_no_pyspark(write_job: Writer, tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout.strip() == "[]"
+
+
+EXITS: Final = {
+    "exit 0": "import sys\nsys.exit(0)\n",
+    "exit 3": "import sys\nsys.exit(3)\n",
+    "an exception of no Exception's kind": "class Odd(BaseException): ...\nraise Odd('odd')\n",
+}
+
+
+@pytest.mark.parametrize("text", EXITS.values(), ids=EXITS)
+def test_a_module_that_exits_is_a_module_that_cannot_be_imported(write_job: Writer, text: str) -> None:
+    path = write_job("exits", text)
+
+    told = refusal_of("exits:Job", DefinitionError)
+
+    assert "cannot be imported: " in told
+    assert f"{path}:2" in told
+
+
+def test_python_itself_takes_such_an_exit_for_the_callers(write_job: Writer) -> None:
+    write_job("exits", EXITS["exit 0"])
+
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"jobs.{TEAM}.exits")
+
+
+def test_an_interrupt_while_a_module_is_imported_stays_one(write_job: Writer) -> None:
+    write_job("slow", "raise KeyboardInterrupt\n")
+
+    with pytest.raises(KeyboardInterrupt):
+        load_job(f"jobs.{TEAM}.slow:Job")

@@ -3,11 +3,11 @@
 import datetime as dt
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pytest
 from annotated_types import Ge
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from framework.errors import ConfigError, DefinitionError
 from framework.job import Frame, Job, build_job, job_name
@@ -121,3 +121,52 @@ def test_a_local_job_is_named_with_its_function() -> None:
 
     maker: Callable[[], type[Job]] = make
     assert "make.<locals>.Inner" in job_name(maker())
+
+
+class Counts:
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+
+def define_init() -> type:
+    class Bad(Job):
+        def __init__(self, x: int) -> None:
+            pass
+
+        def __new__(cls) -> Self:
+            return super().__new__(cls)
+
+        def __post_init__(self) -> None:
+            pass
+
+    return Bad
+
+
+def define_inherited_init() -> type:
+    class Bad(Counts, Job):
+        pass
+
+    return Bad
+
+
+@pytest.mark.parametrize(
+    ("define", "named"),
+    [(define_init, ["__init__", "__new__", "__post_init__"]), (define_inherited_init, ["__init__"])],
+)
+def test_a_job_is_made_from_its_parameters_alone(define: Callable[[], type], named: list[str]) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        define()
+
+    assert [line.partition(":")[0] for line in refused.value.details] == named
+    assert "fields" in str(refused.value)
+
+
+def test_without_that_rule_a_job_would_lose_its_parameters() -> None:
+    class Model(BaseModel):
+        n: int = 1
+
+        def __init__(self, x: int) -> None:
+            pass
+
+    with pytest.raises(TypeError):
+        Model.model_validate({"n": 2})

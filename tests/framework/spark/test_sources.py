@@ -177,8 +177,56 @@ def test_headers_are_read_as_spark_reads_them(tmp_path: Path, text: Any, options
 
 
 def test_a_header_in_another_encoding_names_the_file(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(InputCorrupt, match=r"a\.csv: its first line cannot be read"):
+    with pytest.raises(InputCorrupt, match=r"a\.csv: not UTF-8: line 1 holds the byte 0xe9") as stop:
         read(spark, put(tmp_path, a_csv="é,b".encode("latin-1")))
+
+    assert "encoding: ISO-8859-1" in str(stop.value)
+    assert "producer" not in str(stop.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"{HEADER}\nJFK,Orléans,5,N1\n".encode("latin-1"), "line 2 holds the byte 0xe9"),
+        (f"{HEADER}\nJFK,LAX,5,N1\n".encode("utf-16"), "UTF-16, not UTF-8"),
+    ],
+)
+def test_text_in_another_encoding_is_told_with_its_line(
+    spark: SparkSession, tmp_path: Path, content: bytes, said: str
+) -> None:
+    with pytest.raises(InputCorrupt, match=said) as stop:
+        read(spark, put(tmp_path, a_csv=content))
+
+    assert "1 source file(s) cannot be read" in str(stop.value)
+
+
+def test_the_encoding_that_the_error_proposes_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    files = put(tmp_path, a_csv=f"{HEADER}\nJFK,Orléans,5,N1\n".encode("latin-1"))
+
+    assert rows(read(spark, files, options={"encoding": "ISO-8859-1"}))[0]["dest"] == "Orléans"
+
+
+def test_places_of_rows_that_cannot_be_parsed_are_told_and_never_the_rows(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed) as stop:
+        read(spark, put(tmp_path, a_csv=BAD, b_csv=f"{HEADER}\r\nJFK,LAX,hunter2,N1\r\n"))
+
+    assert stop.value.failed == {"raw.parse": 4}
+    assert "raw.parse: 4 row(s) that cannot be parsed, such as a.csv line 3, 4, 5; b.csv line 2" in str(stop.value)
+    assert "hunter2" not in str(stop.value)
+    assert "on_bad: drop" in str(stop.value)
+
+
+def test_quoted_line_breaks_are_told_and_read_with_the_option(spark: SparkSession, tmp_path: Path) -> None:
+    files = put(tmp_path, a_csv=f'{HEADER}\nJFK,"LA\nX",5,N1\n')
+
+    with pytest.raises(CheckFailed, match=r"a\.csv line 2, 3(?s:.*)multiLine: 'true'"):
+        read(spark, files)
+    assert rows(read(spark, files, options={"multiLine": "true"}))[0]["dest"] == "LA\nX"
+
+
+def test_other_checks_of_a_source_do_not_send_to_transform(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="mend the files, or say in the job's schema"):
+        read(spark, put(tmp_path, a_csv=f"{HEADER}\n,LAX,5,N1\n"))
 
 
 def test_constraints_of_a_source_are_measured_and_enforced(spark: SparkSession, tmp_path: Path) -> None:
@@ -316,7 +364,7 @@ def test_no_file_is_no_rows(spark: SparkSession, kind: Any) -> None:
 def test_a_file_that_went_or_changed_is_named(spark: SparkSession, tmp_path: Path, kind: Any) -> None:
     (file,) = put(tmp_path, a_data="id,name\n1,a\n")
 
-    with pytest.raises(InputChanged, match=r"a\.data"):
+    with pytest.raises(InputChanged, match=r"source file\(s\) are gone(?s:.*)a\.data"):
         read(spark, (DataFile(file.uri + ".gone", 1),), spec=EVENT, format=kind)
     with pytest.raises(InputCorrupt, match="recorded 5"):
         read(spark, (DataFile(file.uri, 5),), spec=EVENT, format=kind)
@@ -326,8 +374,10 @@ def test_a_compressed_file_that_is_cut_short_is_named(spark: SparkSession, tmp_p
     whole = gzip.compress(f"{HEADER}\n".encode() + b"JFK,LAX,5,N1\n" * 100_000)
     (file,) = put(tmp_path, a_csv_gz=whole[: len(whole) // 2])
 
-    with pytest.raises(InputCorrupt, match=r"a\.csv\.gz"):
+    with pytest.raises(InputCorrupt, match=r"a\.csv\.gz: cannot be unpacked to its end") as stop:
         read(spark, (file,))
+
+    assert "land the file again, whole" in str(stop.value)
 
 
 def test_whether_a_row_could_be_parsed_does_not_depend_on_the_columns_asked_for(

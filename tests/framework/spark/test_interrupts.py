@@ -1,0 +1,158 @@
+"""Ctrl-C, in processes of their own: no JVM stays, whenever it comes, and nothing is written of it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from framework.spark.archive import archive_home
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.usefixtures("spark"),  # it has built the archive that the children start from
+    pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux for a process's children"),
+]
+
+ROOT: Final = Path(__file__).parents[3]
+HEAD: Final = """
+import json, os, signal, subprocess, sys, tempfile, threading, time
+from pathlib import Path
+from framework.spark.session import SessionSettings, open_session
+settings = SessionSettings("child", archive_dir=Path({archives!r}), short_job=True, log=Path({log!r}),
+                           conf={{"spark.driver.memory": "1g"}})
+born = []
+
+def children():
+    return [int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
+
+def runs(pid):
+    try:
+        return Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+def interrupt(after_s):
+    while not children():
+        time.sleep(0.01)
+    born.extend(children())
+    time.sleep(after_s)
+    os.kill(os.getpid(), signal.SIGINT)
+
+def interrupted_after(seconds):
+    threading.Thread(target=interrupt, args=(seconds,), daemon=True).start()
+"""
+# What pyspark does, with the Java and the variables that our session would give it.
+PYSPARKS_START: Final = """
+from framework.spark.session import prepare
+from pyspark.java_gateway import launch_gateway
+os.environ.update({name: value for name, value in prepare(settings, os.environ).environ.items() if value})
+quiet = open(settings.log, "ab")
+"""
+
+
+def child(code: str, folder: Path) -> tuple[dict[str, Any], str]:
+    """What ``code`` puts into ``seen``, and all of stderr."""
+    head = HEAD.format(archives=str(archive_home()), log=str(folder / "jvm.log"))
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    script = f"{head}\nseen = {{}}\n{code}\nprint(json.dumps(seen))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen, done.stderr
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.5, 2.0])
+def test_an_interrupt_while_the_jvm_starts_leaves_none(tmp_path: Path, after_s: float) -> None:
+    seen, told = child(
+        f"""
+interrupted_after({after_s})
+try:
+    with open_session(settings):
+        time.sleep(60)
+except KeyboardInterrupt:
+    seen["interrupted"] = True
+seen["born"] = len(born)
+seen["left"] = [pid for pid in born if runs(pid)]
+seen["folders"] = [str(path) for path in Path(tempfile.gettempdir()).glob("teamspark-jvm-*")]
+""",
+        tmp_path,
+    )
+
+    assert (seen["interrupted"], seen["born"], seen["left"], seen["folders"]) == (True, 1, [], [])
+    assert told == ""
+
+
+@pytest.mark.long
+def test_a_start_by_pyspark_alone_leaves_its_jvm(tmp_path: Path) -> None:
+    seen, _ = child(
+        PYSPARKS_START
+        + """
+interrupted_after(0.5)
+try:
+    launch_gateway(None, {"stdout": quiet, "stderr": quiet})
+except KeyboardInterrupt:
+    pass
+time.sleep(20)
+seen["left"] = sum(runs(pid) for pid in born)
+for pid in born:
+    os.kill(pid, signal.SIGKILL)
+""",
+        tmp_path,
+    )
+
+    assert seen["left"] == 1
+
+
+WORK: Final = """
+def work(spark):
+    threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        spark.range(10**13).selectExpr("sum(hash(id, id + 1))").collect()
+    except KeyboardInterrupt:
+        seen["interrupted"] = True
+        raise
+"""
+
+
+def test_an_interrupt_while_spark_works_is_all_that_is_seen(tmp_path: Path) -> None:
+    seen, told = child(
+        WORK
+        + """
+try:
+    with open_session(settings) as spark:
+        process = spark.sparkContext._gateway.proc
+        work(spark)
+except KeyboardInterrupt:
+    seen["passed on"] = True
+seen["ended"] = process.poll() is not None
+seen["handler"] = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+""",
+        tmp_path,
+    )
+
+    assert seen == {"interrupted": True, "passed on": True, "ended": True, "handler": True}
+    assert told == ""
+
+
+@pytest.mark.long
+def test_py4j_writes_tracebacks_of_it_where_nobody_keeps_it_quiet(tmp_path: Path) -> None:
+    _, told = child(
+        PYSPARKS_START
+        + WORK
+        + """
+from pyspark.sql import SparkSession
+try:
+    work(SparkSession.builder.master("local[1]").getOrCreate())
+except BaseException:
+    pass
+""",
+        tmp_path,
+    )
+
+    assert "Traceback" in told
