@@ -56,7 +56,7 @@ def link(dag: Any, team: str, contracts: Contracts | None) -> dict[str, LinkedTa
     linked = {}
     for task_id, spec in specs.items():
         key = _stored_key(spec, team, dag.dag_id, task_id)
-        ports = contracts.get(str(spec.job)) if contracts is not None else None
+        ports = contracts.ports.get(str(spec.job)) if contracts is not None else None
         if contracts is not None and ports is None:
             wrong.append(f"{task_id}: {_no_such_job(spec, contracts)}")
         found = [_resolve(dag, team, task_id, edge, specs) for edge in spec.edges]
@@ -178,7 +178,7 @@ def _against_contracts(
     specs: Mapping[str, TaskSpec],
     contracts: Contracts | None,
 ) -> Iterator[str]:
-    ports = contracts.get(str(spec.job)) if contracts else None
+    ports = contracts.ports.get(str(spec.job)) if contracts else None
     if contracts is None or ports is None:
         return
     for name in by_port.keys() - ports.inputs.keys():
@@ -190,7 +190,7 @@ def _against_contracts(
         if name not in ports.outputs:
             yield f"job_config.output.{name}: {spec.job} has no such output; it has {', '.join(ports.outputs)}"
     for item in (item for items in by_port.values() for item in items if item.producer):
-        made = contracts.get(str(specs[item.edge.task_id].job))
+        made = contracts.ports.get(str(specs[item.edge.task_id].job))
         if made and item.edge.output not in made.outputs:
             yield (
                 f"{item.edge.place}: task '{item.edge.task_id}' has no output '{item.edge.output}'; "
@@ -232,7 +232,8 @@ def _no_such_task(dag: Any, task_id: str, specs: Mapping[str, TaskSpec]) -> str:
 
 
 def _no_such_job(spec: TaskSpec, contracts: Contracts) -> str:
-    return f"no job {spec.job} in the bundle's jobs.json{_nearest(str(spec.job), contracts)}"
+    near = _nearest(str(spec.job), contracts.ports)
+    return f"no job {spec.job} in {contracts.place}{near}; {contracts.remedy}"
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

@@ -45,11 +45,11 @@ def prepare(dag: Any, team: str, bundle: Any) -> None:
     tasks = [task for task in dag.tasks if is_spark(task)]
     if not tasks:
         return
-    from airflow_bindings.contracts import read_contracts
+    from airflow_bindings.contracts import contracts_of
     from airflow_bindings.declare import declare_assets, remember
     from airflow_bindings.link import link, order
 
-    linked = link(dag, team, read_contracts(bundle))
+    linked = link(dag, team, contracts_of(team, bundle))
     order(dag, linked)
     declare_assets(dag, linked)
     remember(dag, linked)

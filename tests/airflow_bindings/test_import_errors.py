@@ -150,7 +150,10 @@ def test_a_definition_that_cannot_mean_what_it_says(
         ),
         (
             ['Spark(task_id="t", job="jobs.flights.top:Tops", inputs={"rows": ingest.output})'],
-            ["no job jobs.flights.top:Tops in the bundle's jobs.json (did you mean 'jobs.flights.top:Top'?)"],
+            [
+                "no job jobs.flights.top:Tops in the bundle's jobs.json (did you mean 'jobs.flights.top:Top'?)",
+                "teamspark jobs export --out",
+            ],
         ),
         (
             ['Spark(task_id="t", job=JOB, inputs={"flights": Upstream("t")})'],
