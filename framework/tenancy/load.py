@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from framework.errors import ConfigError
-from framework.records import mistakes
+from framework.records import mistakes, real_errors
 from framework.tenancy.model import Team, Teams
 
 TEAM_FILES: Final = "k8s/teams"
@@ -57,7 +57,7 @@ def _read(path: Path) -> tuple[Team | None, list[str]]:
     try:
         team = Team.model_validate(data, strict=False)
     except ValidationError as error:
-        told = zip(error.errors(), mistakes(error), strict=True)
+        told = zip(real_errors(error), mistakes(error), strict=True)
         return None, twice + [f"{path.name}:{_nearest(lines, item['loc'])}: {text}" for item, text in told]
     if team.team != path.stem:
         return None, [*twice, f"{path.name}:{lines[('team',)]}: team '{team.team}' must be in {team.team}.yaml"]
