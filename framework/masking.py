@@ -28,8 +28,8 @@ OWN_WORDS: Final = frozenset(
     {
         "Annotated", "CSV", "DAG", "Input", "a", "an", "checks", "computed", "expected", "export", "extra", "fetched",
         "flags", "got", "holds", "ids", "is", "it", "its", "key", "may", "missing", "no", "not", "nothing", "of",
-        "on", "one", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team", "the", "there", "this", "two",
-        "unknown", "which",
+        "on", "one", "output", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team",
+        "the", "there", "this", "two", "unknown", "which",
     }
 )  # fmt: skip
 _OWN_TYPES: Final = (
