@@ -8,11 +8,12 @@ contracts`` names a folder with a file for each team, which whoever starts Airfl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from framework.errors import ConfigError
 from framework.exports import JobsExport
 from framework.job import JobContract
+from framework.schema.spec import SchemaSpec
 
 FILE: Final = "jobs.json"
 SETTING: Final = "AIRFLOW__TEAMSPARK__CONTRACTS"
@@ -20,11 +21,17 @@ SETTING: Final = "AIRFLOW__TEAMSPARK__CONTRACTS"
 
 @dataclass(frozen=True, slots=True)
 class JobPorts:
-    """``inputs``: every port that takes edges, and whether it needs one. ``contract``: hash over ports and schemas."""
+    """``inputs``: every port that takes edges, and whether it needs one. ``contract``: hash over ports and schemas.
+
+    ``parameters`` is a JSON schema; ``reads`` and ``writes`` are the columns of ports and outputs.
+    """
 
     contract: str
     inputs: Mapping[str, bool]
     outputs: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    reads: Mapping[str, SchemaSpec]
+    writes: Mapping[str, SchemaSpec]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +82,6 @@ def _read(path: Path) -> dict[str, JobPorts]:
 
 def _ports(contract: JobContract) -> JobPorts:
     needed = {port.name: not port.optional for port in contract.inputs if not port.source}
-    return JobPorts(contract.hash, needed, tuple(port.name for port in contract.outputs))
+    reads = {port.name: port.schema for port in contract.inputs}
+    writes = {port.name: port.schema for port in contract.outputs}
+    return JobPorts(contract.hash, needed, tuple(writes), contract.parameters, reads, writes)
