@@ -1,18 +1,23 @@
 """``teamspark dags``: the command line's view of DAG files."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from framework.cli.scope import scope_of
+from framework.cli.show import remark
 
-app = typer.Typer(help="DAG files: what feeds what.", no_args_is_help=True)
+app = typer.Typer(help="DAG files: what feeds what, and one run of one of them.", no_args_is_help=True)
 
 
 @app.callback()
 def dags() -> None:
-    """DAG files: what feeds what."""
+    """DAG files: what feeds what, and one run of one of them."""
 
 
 @app.command()
@@ -22,14 +27,51 @@ def export(
 ) -> None:
     """Write the edges of all DAGs below airflow_bindings/dags/<team>/ as JSON, for `teamspark check`.
 
-    Exit codes: 0 written, 64 a DAG file does not load (every import error is told).
+    Ports are those of the workspace's jobs as they are now. Exit codes: 0 written, 64 a DAG file does not load (every
+    import error is told).
     """
     from airflow_bindings.export import bundles_of, export_edges
+    from airflow_bindings.local.ports import export_ports
 
-    edges = export_edges(bundles_of(scope_of(ctx).workspace))
+    workspace = scope_of(ctx).workspace
+    with _import_errors_told(), tempfile.TemporaryDirectory(prefix="teamspark-") as ports:
+        export_ports(workspace, Path(ports), remark)
+        edges = export_edges(bundles_of(workspace), Path(ports))
     text = edges.model_dump_json(indent=2)
     if out is None:
         typer.echo(text)
         return
     out.write_text(f"{text}\n", encoding="utf-8")
     typer.echo(f"{len(edges.tasks)} tasks in {out}")
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    dag_id: Annotated[str, typer.Argument(help="<team>.<name>")],
+    date: Annotated[str, typer.Option(help="The logical date: 2013-01-01 (UTC), or a moment.")],
+) -> None:
+    """Run a DAG for one date in a local Airflow, as its team: the one that `demo --keep` left up, else one made for it.
+
+    Exit codes: 0 every task succeeded, 64 no such DAG or its file does not load, 65 a task failed (the end of its log
+    is told).
+    """
+    from airflow_bindings.local.dagrun import run_dag
+    from framework.cli.asking import parse_date
+
+    given = parse_date(date)
+    moment = given if isinstance(given, datetime) else datetime.combine(given, time())
+    with _import_errors_told():
+        run_dag(scope_of(ctx).workspace, dag_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+@contextmanager
+def _import_errors_told() -> Iterator[None]:
+    from airflow_bindings.export import DagsRefused
+
+    try:
+        yield
+    except DagsRefused as error:
+        for text in error.told:
+            remark(text)
+        raise

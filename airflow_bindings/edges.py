@@ -5,11 +5,12 @@ Pure: nothing here looks at a DAG. Which task an edge means and which port a nam
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from airflow_bindings.arguments import refusals
 from framework.errors import ConfigError, PathError, clip
 from framework.identity import JobName
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 RUNS: Final = ("same", "latest")
 SECTIONS: Final = ("input", "output", "parameters", "spark")
+_DURATION: Final = re.compile(r"(^|\.)(wait|max_age): Input")
 _PORT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -49,7 +51,7 @@ class Upstream:
     strictly before for my own task). ``wait``: how long to wait for it, an ISO duration such as ``PT2H``.
     ``max_age``: refuse a ``latest`` run that is older. ``team`` and ``dag_id`` default to this DAG's.
 
-    Raises: ConfigError with all mistakes.
+    Its mistakes are told with those of the task that it feeds.
     """
 
     task_id: str
@@ -60,21 +62,20 @@ class Upstream:
     wait: str | timedelta = timedelta(0)
     max_age: str | timedelta | None = None
 
-    def __post_init__(self) -> None:
-        self._entry()
-
     def edge(self, port: str, place: str) -> Edge:
+        """Raises: ConfigError with all mistakes."""
         return _edge(self._entry(), port, place)
 
     @property
     def asset(self) -> "Asset":
         """What to schedule on: ``schedule=[Upstream("delays", dag_id="flights.daily", team="flights").asset]``.
 
-        Raises: ConfigError when it does not say whose task it is.
+        Raises: ConfigError when it does not say whose task it is, or cannot mean what it says.
         """
         from airflow_bindings.assets import asset_of
         from framework.identity import TaskKey
 
+        self._entry()
         dag_id = self.dag_id
         team = self.team or (dag_id or "").partition(".")[0]
         if dag_id is None:
@@ -85,7 +86,7 @@ class Upstream:
         from framework.config import OperatorEntry
 
         where = f"Upstream({self.task_id!r})"
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
         wrong = [*_templated(where, given), *_unsupported_run(where, self.run)]
         if wrong:
             raise ConfigError("an upstream cannot mean what it says", where=where, details=wrong)
@@ -97,18 +98,19 @@ class TaskSpec:
     """A Spark task's definition, checked as far as it can be without its DAG.
 
     ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
-    ``outputs``: names that ``job_config["output"]`` mentions.
+    ``outputs``: names that ``job_config["output"]`` mentions. ``parameters``: None when they are known only at run time.
     """
 
     job: JobName
     edges: tuple[Edge, ...] = ()
     stored: tuple[str | None, str] | None = None
     outputs: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The author's arguments of one task, unrendered."""
+    """The author's arguments of one task, unrendered. ``unknown``: those that the operator does not take."""
 
     job: Any
     job_config: Any = None
@@ -116,11 +118,20 @@ class Arguments:
     parameters: Any = None
     spark_conf: Any = None
     stored_as: Any = None
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+
+def task_spec_or_error(given: Arguments, *, where: str) -> TaskSpec | ConfigError:
+    """As ``task_spec``, for a constructor: what it raised would hide the mistakes of every task that follows."""
+    try:
+        return task_spec(given, where=where)
+    except ConfigError as error:
+        return error
 
 
 def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     """The definition in ``given``. Raises: ConfigError with every mistake and its place."""
-    wrong: list[str] = []
+    wrong = list(refusals(given.unknown))
     config = _job_config(given.job_config, wrong)
     wrong += _said_twice(given)
     edges = [*_python_edges(given.inputs, wrong), *(_json_edges(config) if config else ())]
@@ -131,15 +142,22 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
     if wrong or job is None:
         raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
-    return TaskSpec(job, tuple(edges), stored, tuple(config.output) if config else ())
+    parameters = given.parameters if given.parameters is not None else config.parameters if config else {}
+    constant = parameters if isinstance(parameters, Mapping) else None
+    return TaskSpec(job, tuple(edges), stored, tuple(config.output) if config else (), constant)
 
 
-def _attempt(build: Any, wrong: list[str]) -> Any:
+def _attempt(build: Any, wrong: list[str], place: str = "") -> Any:
     try:
         return build()
     except (ConfigError, PathError) as error:
-        wrong += error.details or (str(error).replace("\n", " "),)
+        wrong += [f"{place}{_explained(line)}" for line in error.details or (str(error).replace("\n", " "),)]
         return None
+
+
+def _explained(line: str) -> str:
+    """``line``, and how a duration is written when it is about one."""
+    return f"{line}; write an ISO duration such as PT2H" if _DURATION.search(line) else line
 
 
 def _job_config(given: Any, wrong: list[str]) -> "JobConfig | None":
@@ -211,7 +229,8 @@ def _python_edge(item: Any, port: str, place: str, wrong: list[str]) -> Edge | N
     from airflow.sdk.definitions.xcom_arg import PlainXComArg, XComArg
 
     if isinstance(item, Upstream):
-        return item.edge(port, place)
+        edge: Edge | None = _attempt(lambda: item.edge(port, place), wrong, f"{place}: ")
+        return edge
     if isinstance(item, PlainXComArg):
         output = "default" if item.key == "return_value" else item.key
         return Edge(place=place, task_id=item.operator.task_id, port=port, output=output)
@@ -257,9 +276,9 @@ def _refused(name: str, conf: Any, *, rendered: bool = True) -> list[str]:
         return []
     if not isinstance(conf, Mapping):
         return [f"{name}: a dictionary of constants, got {clip(repr(conf), 80)}"]
-    from framework.sparkconf import refusals
+    from framework import sparkconf
 
-    return [f"{name}: {line}" for line in refusals(conf, rendered=rendered)]
+    return [f"{name}: {line}" for line in sparkconf.refusals(conf, rendered=rendered)]
 
 
 def _not_a_mapping(name: str, value: Any) -> list[str]:
@@ -280,8 +299,3 @@ def _stored(given: Any, wrong: list[str]) -> tuple[str | None, str] | None:
         return None
     dag_id, slash, task_id = given.rpartition("/")
     return (dag_id if slash else None, task_id)
-
-
-def mistakes_of(errors: Iterable[ConfigError]) -> list[str]:
-    """Every mistake in ``errors`` as one list of lines."""
-    return [line for error in errors for line in (error.details or (error.what,))]

@@ -3,20 +3,25 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_bindings.contracts import SETTING
 from airflow_bindings.declare import links_of
 from airflow_bindings.link import LinkedEdge, LinkedTask
 from framework.config import EdgeRef
-from framework.errors import ConfigError, clip
+from framework.errors import ConfigError, clip, scrub
 from framework.exports import EdgesExport, TaskEdges
 
 DAGS: Final = "airflow_bindings/dags"
 LOCAL_BUNDLE: Final = "airflow.dag_processing.bundles.local.LocalDagBundle"
+
+
+# Of one file: twenty mistakes of a few hundred characters.
+TOLD: Final = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,11 @@ def bundles_of(workspace: Path) -> tuple[Bundle, ...]:
     return tuple(Bundle(path.name, path) for path in found)
 
 
-def airflow_environment(bundles: tuple[Bundle, ...], home: Path) -> dict[str, str]:
-    """Variables that make Airflow, in a process that has not imported it, know exactly these bundles. Pure."""
+def airflow_environment(bundles: tuple[Bundle, ...], home: Path, contracts: Path) -> dict[str, str]:
+    """Variables that make Airflow, in a process that has not imported it, know exactly these bundles. Pure.
+
+    ``contracts``: the folder of the jobs' ports, as ``contracts.SETTING`` has it.
+    """
     config = [
         {"name": b.team, "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(b.path)}, "team_name": b.team}
         for b in bundles
@@ -53,26 +61,64 @@ def airflow_environment(bundles: tuple[Bundle, ...], home: Path) -> dict[str, st
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(config),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        SETTING: str(contracts),
     }
 
 
-def export_edges(bundles: tuple[Bundle, ...]) -> EdgesExport:
+def export_edges(bundles: tuple[Bundle, ...], contracts: Path) -> EdgesExport:
     """The edges of every Spark task of ``bundles``. Sets this process's Airflow environment; needs no database.
 
     Raises: ConfigError with the import errors of all files, and with tasks of two DAGs that share a stored name.
     """
-    with tempfile.TemporaryDirectory(prefix="teamspark-") as home:
-        os.environ.update(airflow_environment(bundles, Path(home)))
-        bags = [(bundle, _load(bundle)) for bundle in bundles]
-    wrong = [f"{b.team}/{file}: {text}" for b, bag in bags for file, text in sorted(bag.import_errors.items())]
+    bags = _load(bundles, contracts)
+    wrong = [line for bundle, bag in bags for line in _import_errors(bundle, bag)]
     tasks = sorted((task for _, bag in bags for task in _tasks(bag)), key=lambda task: task.task)
     wrong += [f"{one.task}: two tasks are stored under this name" for one, two in _pairs(tasks) if one.task == two.task]
     if wrong:
-        raise ConfigError("these DAG files do not load", details=[clip(line, 600) for line in wrong])
+        raise DagsRefused(wrong)
     return EdgesExport(tasks=tuple(tasks))
 
 
-def _load(bundle: Bundle) -> Any:
+def dag_file(bundle: Bundle, dag_id: str, contracts: Path) -> str:
+    """The file of a DAG, relative to its bundle. As ``export_edges``, for one team.
+
+    Raises: ConfigError with the bundle's import errors when there is no such DAG.
+    """
+    ((_, bag),) = _load((bundle,), contracts)
+    if dag_id in bag.dags:
+        return str(bag.dags[dag_id].relative_fileloc)
+    wrong = list(_import_errors(bundle, bag))
+    if wrong:
+        raise DagsRefused(wrong)
+    raise ConfigError(
+        "there is no such DAG",
+        where=f"{DAGS}/{bundle.team}",
+        got=dag_id,
+        expected=", ".join(sorted(bag.dags)) or "a DAG file",
+        next_step=f"write one: teamspark new dag {bundle.team} <name>",
+    )
+
+
+class DagsRefused(ConfigError):
+    """DAG files that do not load. ``told``: every mistake of every file, which one message has no room for."""
+
+    def __init__(self, told: Sequence[str]) -> None:
+        super().__init__(f"{len(told)} DAG file(s) do not load", next_step="mend what is told of each")
+        self.told = tuple(told)
+
+
+def _import_errors(bundle: Bundle, bag: Any) -> Iterator[str]:
+    for file, text in sorted(bag.import_errors.items()):
+        yield clip(scrub(f"{bundle.team}/{file}: {text}"), TOLD)
+
+
+def _load(bundles: tuple[Bundle, ...], contracts: Path) -> list[tuple[Bundle, Any]]:
+    with tempfile.TemporaryDirectory(prefix="teamspark-") as home:
+        os.environ.update(airflow_environment(bundles, Path(home), contracts))
+        return [(bundle, _bag(bundle)) for bundle in bundles]
+
+
+def _bag(bundle: Bundle) -> Any:
     from airflow import settings
     from airflow.dag_processing.dagbag import BundleDagBag
 

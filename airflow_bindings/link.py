@@ -4,14 +4,18 @@ The only place where edges meet the DAG. It sets the dependencies that edges imp
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
+from airflow_bindings.arguments import LATER
 from airflow_bindings.contracts import Contracts, JobPorts
 from airflow_bindings.edges import Arguments, Edge, TaskSpec, task_spec
+from airflow_bindings.parameters import misfits
 from framework.errors import ConfigError
 from framework.identity import TaskKey
+from framework.schema.compare import missing_for
+from framework.schema.spec import SchemaSpec
 
 ARGUMENTS: Final = ("job", "job_config", "inputs", "parameters", "spark_conf", "stored_as")
 MAPPABLE: Final = frozenset({"parameters"})
@@ -56,7 +60,7 @@ def link(dag: Any, team: str, contracts: Contracts | None) -> dict[str, LinkedTa
     linked = {}
     for task_id, spec in specs.items():
         key = _stored_key(spec, team, dag.dag_id, task_id)
-        ports = contracts.get(str(spec.job)) if contracts is not None else None
+        ports = contracts.ports.get(str(spec.job)) if contracts is not None else None
         if contracts is not None and ports is None:
             wrong.append(f"{task_id}: {_no_such_job(spec, contracts)}")
         found = [_resolve(dag, team, task_id, edge, specs) for edge in spec.edges]
@@ -67,14 +71,23 @@ def link(dag: Any, team: str, contracts: Contracts | None) -> dict[str, LinkedTa
         linked[task_id] = LinkedTask(spec, key, by_port, ports.contract if ports else None)
     wrong += _stored_twice(linked)
     if wrong:
-        raise ConfigError("this DAG's data edges do not hold together", where=dag.dag_id, details=wrong)
+        raise ConfigError("this DAG's tasks and data edges do not hold together", where=dag.dag_id, details=wrong)
     return linked
+
+
+def definition_mistakes(dag: Any) -> list[str]:
+    """Every mistake of the tasks' own definitions, without what they mean to each other."""
+    wrong: list[str] = []
+    list(_specs(dag, wrong))
+    return wrong
 
 
 def specs_of(task: Any) -> TaskSpec:
     """The definition of one Spark task. Raises: ConfigError."""
     if not getattr(task, "is_mapped", False):
-        spec: TaskSpec = task.spec
+        spec: TaskSpec | ConfigError = task.spec
+        if isinstance(spec, ConfigError):
+            raise spec
         return spec
     expanded = getattr(task.expand_input, "value", None)
     names = set(expanded) if isinstance(expanded, Mapping) else {"whatever expand_kwargs() holds"}
@@ -87,7 +100,10 @@ def specs_of(task: Any) -> TaskSpec:
             next_step="use .partial(job=..., inputs=...).expand(parameters=[...])",
         )
     arguments = {name: task.partial_kwargs.get(name) for name in ARGUMENTS}
-    return task_spec(Arguments(**arguments), where=task.task_id)
+    unknown = {name: value for name in LATER if (value := task.partial_kwargs.get(name)) is not None}
+    spec = task_spec(Arguments(**arguments, unknown=unknown), where=task.task_id)
+    # Each index has its own, and whatever maps them may be known only at run time.
+    return replace(spec, parameters=None)
 
 
 def _specs(dag: Any, wrong: list[str]) -> Iterator[tuple[str, TaskSpec]]:
@@ -114,7 +130,7 @@ def _resolve(dag: Any, team: str, consumer: str, edge: Edge, specs: Mapping[str,
             return f"{edge.place}: DAG {dag_id!r} is not of team {owner!r}: ids start with '{owner}.'"
         return LinkedEdge(edge, TaskKey(owner, dag_id, edge.task_id))
     if edge.task_id not in specs:
-        return f"{edge.place}: {_no_such_task(dag, edge.task_id, specs)}"
+        return _without_spec(dag, TaskKey(team, dag_id, edge.task_id), edge, specs)
     refusal = _refusal(dag, consumer, edge)
     if refusal:
         return f"{edge.place}: {refusal}"
@@ -122,6 +138,13 @@ def _resolve(dag: Any, team: str, consumer: str, edge: Edge, specs: Mapping[str,
     if edge.run == "latest":
         return LinkedEdge(edge, source)
     return LinkedEdge(edge, source, edge.task_id, _indexed(dag.get_task(edge.task_id)))
+
+
+def _without_spec(dag: Any, source: TaskKey, edge: Edge, specs: Mapping[str, TaskSpec]) -> LinkedEdge | str:
+    """A Spark task that is wrong itself has its mistakes told; that it is no producer would be a false one more."""
+    if dag.has_task(edge.task_id) and is_spark(dag.get_task(edge.task_id)):
+        return LinkedEdge(edge, source)
+    return f"{edge.place}: {_no_such_task(dag, edge.task_id, specs)}"
 
 
 def _refusal(dag: Any, consumer: str, edge: Edge) -> str | None:
@@ -178,7 +201,7 @@ def _against_contracts(
     specs: Mapping[str, TaskSpec],
     contracts: Contracts | None,
 ) -> Iterator[str]:
-    ports = contracts.get(str(spec.job)) if contracts else None
+    ports = contracts.ports.get(str(spec.job)) if contracts else None
     if contracts is None or ports is None:
         return
     for name in by_port.keys() - ports.inputs.keys():
@@ -189,13 +212,21 @@ def _against_contracts(
     for name in spec.outputs:
         if name not in ports.outputs:
             yield f"job_config.output.{name}: {spec.job} has no such output; it has {', '.join(ports.outputs)}"
-    for item in (item for items in by_port.values() for item in items if item.producer):
-        made = contracts.get(str(specs[item.edge.task_id].job))
-        if made and item.edge.output not in made.outputs:
-            yield (
-                f"{item.edge.place}: task '{item.edge.task_id}' has no output '{item.edge.output}'; "
-                f"it has {', '.join(made.outputs)}"
-            )
+    if spec.parameters is not None:
+        yield from misfits(ports.parameters, spec.parameters)
+    for port, item in ((port, item) for port, items in by_port.items() for item in items if item.producer):
+        made = contracts.ports.get(str(specs[item.edge.task_id].job))
+        if made:
+            yield from _against_producer(item.edge, made, ports.reads.get(port))
+
+
+def _against_producer(edge: Edge, made: JobPorts, wanted: SchemaSpec | None) -> Iterator[str]:
+    if edge.output not in made.outputs:
+        known = ", ".join(made.outputs)
+        yield f"{edge.place}: task '{edge.task_id}' has no output '{edge.output}'; it has {known}"
+    elif wanted is not None:
+        for line in missing_for(wanted, made.writes[edge.output]):
+            yield f"{edge.place}: output '{edge.output}' of task '{edge.task_id}' does not fit: {line}"
 
 
 def _stored_twice(linked: Mapping[str, LinkedTask]) -> Iterator[str]:
@@ -232,7 +263,8 @@ def _no_such_task(dag: Any, task_id: str, specs: Mapping[str, TaskSpec]) -> str:
 
 
 def _no_such_job(spec: TaskSpec, contracts: Contracts) -> str:
-    return f"no job {spec.job} in the bundle's jobs.json{_nearest(str(spec.job), contracts)}"
+    near = _nearest(str(spec.job), contracts.ports)
+    return f"no job {spec.job} in {contracts.place}{near}; {contracts.remedy}"
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

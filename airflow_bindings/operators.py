@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 
-from airflow_bindings.edges import Arguments, TaskSpec, task_spec
+from airflow_bindings.arguments import split
+from airflow_bindings.edges import Arguments, TaskSpec, task_spec_or_error
+from framework.errors import ConfigError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,7 +25,8 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
     ``stored_as``: ``task`` or ``dag/task``, the names its outputs are kept under after a rename.
     ``deferrable``: wait in the triggerer; default is Airflow's ``[operators] default_deferrable``.
 
-    Raises: ConfigError when the definition cannot mean what it says, with every mistake.
+    Raises nothing when the definition cannot mean what it says: the policy tells every mistake of every task of the DAG
+    at once, and ``execute`` refuses a task that no policy has seen.
     """
 
     template_fields: Sequence[str] = ("inputs", "parameters", "job_config")
@@ -33,7 +36,7 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
 
     teamspark_task: ClassVar[bool] = True
 
-    spec: TaskSpec
+    spec: TaskSpec | ConfigError
     job: str
     job_config: Mapping[str, Any] | None
     inputs: Mapping[str, Any] | None
@@ -55,11 +58,17 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
         spark_conf: Mapping[str, str] | None = None,
         stored_as: str | None = None,
         deferrable: bool | None = None,
+        image: None = None,
+        tag: None = None,
+        resources: None = None,
         **base: Any,
     ) -> None:
-        super().__init__(**base)
-        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as)
-        spec = task_spec(given, where=f"task {self.task_id}")
+        own, unknown = split(base)
+        super().__init__(**own)
+        later: dict[str, Any] = {"image": image, "tag": tag, "resources": resources}
+        unknown |= {name: value for name, value in later.items() if value is not None}
+        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as, unknown)
+        spec = task_spec_or_error(given, where=f"task {self.task_id}")
         # Past Airflow's __setattr__, which asks of each attribute whether it holds edges: they are found once more
         # when the constructor ends. Eight attributes of a thousand tasks are a tenth of a file's parsing.
         self.__dict__.update(

@@ -28,6 +28,9 @@ def dag_policy(dag: Any) -> None:
     team = teams_by_bundle().get(getattr(bag, "bundle_name", None) or "")
     wrong = list(violations(dag, team))
     if wrong:
+        from airflow_bindings.link import definition_mistakes
+
+        wrong += definition_mistakes(dag)
         raise AirflowClusterPolicyViolation(str(_told(dag, wrong)))
     if team is None:
         return
@@ -45,11 +48,11 @@ def prepare(dag: Any, team: str, bundle: Any) -> None:
     tasks = [task for task in dag.tasks if is_spark(task)]
     if not tasks:
         return
-    from airflow_bindings.contracts import read_contracts
+    from airflow_bindings.contracts import contracts_of
     from airflow_bindings.declare import declare_assets, remember
     from airflow_bindings.link import link, order
 
-    linked = link(dag, team, read_contracts(bundle))
+    linked = link(dag, team, contracts_of(team, bundle))
     order(dag, linked)
     declare_assets(dag, linked)
     remember(dag, linked)
@@ -102,11 +105,22 @@ def _asset_violations(dag: Any) -> Iterator[str]:
 
 def _job_violations(task: Any, team: str | None) -> Iterator[str]:
     job = task.partial_kwargs.get("job") if getattr(task, "is_mapped", False) else task.job
-    if isinstance(job, str) and not job.startswith((f"jobs.{team}.", "jobs.shared.")):
+    if _is_job_name(job) and not job.startswith((f"jobs.{team}.", "jobs.shared.")):
         yield (
             f"task '{task.task_id}': job '{clip(job, 80)}' is not of team '{team}'; "
             f"use jobs.{team}.<module>:<Class> or jobs.shared.<module>:<Class>"
         )
+
+
+def _is_job_name(job: object) -> bool:
+    """What is no name at all is a mistake of the task's definition, told there."""
+    from framework.identity import JobName
+
+    try:
+        JobName.parse(job)
+    except ConfigError:
+        return False
+    return True
 
 
 def _told(dag: Any, wrong: list[str]) -> ConfigError:

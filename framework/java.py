@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,13 +33,15 @@ class Java:
     """A Java that can start Spark.
 
     ``home`` is fit for ``JAVA_HOME``; ``banner`` is all that ``java -version`` prints (vendor and build
-    included, which a class-data archive depends on); ``source`` says where it was found.
+    included, which a class-data archive depends on); ``source`` says where it was found; ``skipped`` holds a line for
+    each Java that comes before it and will not do.
     """
 
     home: Path
     version: str
     banner: str
     source: str
+    skipped: tuple[str, ...] = ()
 
     @property
     def executable(self) -> Path:
@@ -60,7 +62,7 @@ def find_java(environ: Mapping[str, str] | None = None) -> Java:
     for source, executable in _candidates(env):
         answer = _ask(source, executable)
         if isinstance(answer, Java):
-            return answer
+            return replace(answer, skipped=tuple(seen))
         seen.append(answer)
     raise SetupError(
         "no Java that Spark 4.2 can run on",

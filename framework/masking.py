@@ -26,10 +26,10 @@ _BY_FORM: Final = (
 # How our own lines go on after a name and a colon; a test finds every such line in the code and looks here.
 OWN_WORDS: Final = frozenset(
     {
-        "Annotated", "CSV", "DAG", "a", "an", "checks", "computed", "expected", "export", "extra", "fetched",
+        "Annotated", "CSV", "DAG", "Input", "a", "an", "checks", "computed", "expected", "export", "extra", "fetched",
         "flags", "got", "holds", "ids", "is", "it", "its", "key", "may", "missing", "no", "not", "nothing", "of",
-        "on", "one", "pydantic", "says", "steps", "stored_as", "task", "team", "the", "there", "this", "two",
-        "unknown", "which",
+        "on", "one", "output", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team",
+        "the", "there", "this", "two", "unknown", "which",
     }
 )  # fmt: skip
 _OWN_TYPES: Final = (

@@ -4,6 +4,7 @@ The plan is a frozen value that can be printed. Making it reads control files of
 never data, and starts no JVM.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from framework.sources import Listing, freeze
 from framework.storage.base import Store
 from framework.storage.paths import LOCAL_DAG, dated_run, run_path
 from framework.storage.publish import Published, RunLog, Seen
-from framework.storage.runs import latest, runs_of
+from framework.storage.runs import latest, runs_of, task_keys
 from framework.world import World
 
 NEAREST: Final = 3
@@ -146,8 +147,15 @@ def run_of(config: ExportedConfig) -> Run:
 def _first_of(wrong: list[TeamsparkError]) -> TeamsparkError:
     ordered = sorted(wrong, key=lambda error: error.retryable)
     first, rest = ordered[0], ordered[1:]
-    first.details = (*first.details, *(str(error).replace("\n", " ") for error in rest))
+    first.details = (*first.details, *dict.fromkeys(_in_a_line(error) for error in rest))
     return first
+
+
+def _in_a_line(error: TeamsparkError) -> str:
+    """Another error below the one that is told whole: what and where; what to do next is said once."""
+    place = f"{error.where}: " if error.where is not None else ""
+    got = f" ({error.got})" if error.got is not None else ""
+    return f"{place}{error.what}{got}" + "".join(f"; {line}" for line in error.details)
 
 
 def _require_same_contract(config: ExportedConfig, contract: JobContract) -> None:
@@ -272,10 +280,26 @@ def _nothing_at(store: Store, task: TaskKey, wanted: str) -> NotYet:
     return NotYet(
         "an input is not published yet",
         where=str(task),
-        got=f"published runs: {', '.join(nearest)}" if nearest else "no published run of this task",
+        got=f"published runs: {', '.join(nearest)}" if nearest else _no_task(store, task),
         expected=wanted,
-        next_step="let the producer run for this date, or give the edge a wait: Upstream(..., wait='PT2H')",
+        next_step="let the producer run for this date, or give the edge a wait: Upstream(..., wait='PT2H')"
+        + ("" if nearest else f"; if the name is wrong: teamspark outputs ls {task.team}"),
     )
+
+
+def _no_task(store: Store, task: TaskKey) -> str:
+    like = _like(store, task)
+    return "no task of this name has published" + (f"; there are {', '.join(like)}" if like else "")
+
+
+def _like(store: Store, task: TaskKey) -> list[str]:
+    """The tasks with the nearest names that have published; none where this team may not look around."""
+    try:
+        known = {str(one): one for one in task_keys(store, task.team)}
+        close = difflib.get_close_matches(str(task), known, n=2 * NEAREST, cutoff=0.5)
+        return [name for name in close if runs_of(store, known[name])][:NEAREST]
+    except TeamsparkError:
+        return []
 
 
 def _with_output(published: Published, edge: EdgeRef) -> Published:

@@ -4,20 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from airflow_bindings.local.drive import Leg
+
 FIRST_DAY: Final = datetime(2013, 1, 1, tzinfo=UTC)
 MAX_DAYS: Final = 365
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One run to make: this team's DAG, for this logical date."""
-
-    team: str
-    dag_id: str
-    date: datetime
-
-    def __str__(self) -> str:
-        return f"{self.dag_id} {self.date:%Y-%m-%d}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,16 @@ def components(stack: AirflowStack) -> tuple[Component, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A stack that is up. ``since`` is when its components were started."""
+    """A stack that is up. ``since`` is when its components were started.
+
+    ``kept_by_other``: another process started them and stops them, and they are not ``parts``.
+    """
 
     stack: AirflowStack
     secrets: Secrets
     parts: tuple[processes.Started, ...]
     since: datetime
+    kept_by_other: bool = False
 
     def client(self, user: str) -> Client:
         """REST as ``user``: a team's name, or ``admin``."""
@@ -119,9 +123,14 @@ def _memory(stack: AirflowStack) -> Path:
     return stack.home / "processes.json"
 
 
+def lock_of(home: Path) -> Path:
+    """Locked by the process that runs the stack with this home."""
+    return home / "lock"
+
+
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    with (home / "lock").open("w") as lock:
+    with lock_of(home).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

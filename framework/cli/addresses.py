@@ -10,11 +10,13 @@ A leading ``/`` says that ids are encoded; there is no other difference between 
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, PathError
 from framework.identity import RunKey, TaskKey, check_team
 from framework.storage.paths import check_run, decode, segment_of_date
 
@@ -55,8 +57,24 @@ def parse_parts(text: str, most: int) -> tuple[str, ...]:
             "not a place of outputs", got=text, expected=f"team, DAG id and task id, for example {EXAMPLE}"
         )
     check_team(parts[0])
-    ids = tuple(decode(part) for part in parts[1:3]) if encoded else parts[1:3]
+    with _typed(text):
+        ids = tuple(decode(part) for part in parts[1:3]) if encoded else parts[1:3]
     return (parts[0], *ids, *parts[3:])
+
+
+@contextmanager
+def _typed(text: str) -> Iterator[None]:
+    """What cannot be a path is a mistake of whoever typed it. Raises: ConfigError."""
+    try:
+        yield
+    except PathError as error:
+        raise ConfigError(
+            error.what,
+            where=text,
+            got=error.got,
+            expected=f"ids as Airflow shows them, {EXAMPLE}, or a whole path as a report prints it, with a / before it",
+            next_step="see what there is: teamspark outputs ls",
+        ) from error
 
 
 def parse_task(text: str) -> TaskKey:
@@ -79,6 +97,8 @@ def parse_attempt(text: str) -> AttemptAddress:
     """A run, and behind ``@`` the attempt. Raises: ConfigError, PathError."""
     match = _ATTEMPT.fullmatch(text)
     place, number = (match[1], int(match[2])) if match else (text, None)
+    if number == 0:
+        raise ConfigError("not an attempt", got=text, expected="@1 for the first one; without @ it is the newest")
     parts = parse_parts(place, 5)
     if len(parts) < 4:
         raise ConfigError(
@@ -92,8 +112,18 @@ def parse_attempt(text: str) -> AttemptAddress:
 
 
 def parse_run(text: str) -> str:
-    """A run's segment: as it is, or of a date or moment (UTC where it names no zone). Raises: ConfigError, PathError."""
-    return segment_of_date(parse_moment(text)) if _DATE.match(text) else check_run(text)
+    """A run's segment: as it is, or of a date or moment (UTC where it names no zone). Raises: ConfigError."""
+    if _DATE.match(text):
+        return segment_of_date(parse_moment(text))
+    try:
+        return check_run(text)
+    except PathError as error:
+        raise ConfigError(
+            "not a run",
+            got=text,
+            expected="its date, 2013-01-01 or 2013-01-01T06:00, or its segment, 20130101T000000Z, at-... or key-...",
+            next_step="see a task's runs: teamspark outputs ls TEAM/DAG/TASK",
+        ) from error
 
 
 def parse_moment(text: str) -> datetime:

@@ -136,8 +136,14 @@ def _inputs(
 ) -> tuple[dict[str, Fixture], dict[str, tuple[EdgeRef, ...]]]:
     """Rows of files, and edges to published outputs; what ``--input`` says of a port goes before the case's file."""
     given = lists(ask.inputs, option="--input")
-    for name in given:
+    for name, texts in given.items():
         signature.contract.input(name)
+        if not all(texts):
+            raise ConfigError(
+                f"port '{name}' is fed by nothing",
+                got=f"--input {name}=",
+                next_step=f"--input {name}=FILE, or --input {name}=team/dag/task[:output]",
+            )
     files = {name: path for name, texts in given.items() if (path := _file_of(name, texts)) is not None}
     edges = {name: tuple(map(_edge, texts)) for name, texts in given.items() if name not in files}
     return {**dict(_fixtures(signature, case, without=given)), **_rows(signature, files)}, edges

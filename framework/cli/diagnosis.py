@@ -145,7 +145,10 @@ def probe_java(machine: Machine) -> Diagnosis:
     except SetupError as error:
         seen = "; ".join([str(error.got)] if error.got else error.details)
         return Diagnosis("java", "broken", f"{error.what}: {seen}", (error.next_step or "").removeprefix("run: "))
-    return Diagnosis("java", "ok", f"{java.version} from {java.source} ({java.home})")
+    told = f"{java.version} from {java.source} ({java.home})"
+    if java.skipped:
+        return Diagnosis("java", "note", f"{told}; passed over: {'; '.join(java.skipped)}")
+    return Diagnosis("java", "ok", told)
 
 
 def probe_submit(machine: Machine) -> Diagnosis:

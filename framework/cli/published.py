@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from framework.cli.addresses import AttemptAddress, parse_attempt
+from framework.cli.stores import WithLocalRuns
 from framework.errors import ConfigError
 from framework.identity import RunKey, TaskKey
 from framework.manifest import Manifest, ReadEntry
@@ -26,6 +27,17 @@ class TaskLine:
 
     def to_json(self) -> dict[str, Any]:
         return {"task": str(self.task), "runs": self.runs, "newest": self.newest}
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLine:
+    """A team, and the number of its tasks that have published."""
+
+    team: str
+    tasks: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"team": self.team, "tasks": self.tasks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,23 @@ def tasks_of(store: Store, team: str, dag_id: str | None = None) -> Iterator[Tas
         runs = runs_of(store, task)
         if runs:
             yield TaskLine(task, len(runs), runs[-1])
+
+
+def teams_listed(world: World) -> Iterator[TeamLine]:
+    """The teams that have published anything."""
+    for team in sorted(world.teams.by_name):
+        tasks = sum(1 for _ in tasks_of(world.store(team), team))
+        if tasks:
+            yield TeamLine(team, tasks)
+
+
+def roots_of(store: Store, parts: tuple[str, ...]) -> str:
+    """Where what is published of a place would lie; of a whole team there may be two such roots."""
+    if not isinstance(store, WithLocalRuns):
+        return store.root
+    if len(parts) == 1:
+        return f"{store.shared.root}, or {store.local.root} for runs of this machine"
+    return store.of("/" + "/".join(parts[:2])).root
 
 
 def runs_listed(store: Store, task: TaskKey) -> Iterator[RunLine]:

@@ -18,6 +18,7 @@ from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
 from framework.spark.stores import S3Endpoint
 from framework.storage.base import Store
+from framework.storage.oserrors import translated
 from framework.storage.publish import Published, RunLog
 from framework.world import World
 
@@ -61,7 +62,7 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
     try:
         result = execute(prepared.request, prepared.job, world, options)
     except TeamsparkError:
-        if settings.log.is_file() and settings.log.stat().st_size:
+        if _holds_something(settings.log):
             bar.notice(f"Spark's log: {settings.log}")
         raise
     settings.log.unlink(missing_ok=True)
@@ -76,9 +77,23 @@ def _open(
     from framework.spark.stores import store_access
 
     if settings.log is not None:
-        settings.log.parent.mkdir(parents=True, exist_ok=True)
+        _require_writable(settings.log)
     settings = replace(settings, stores=store_access(buckets, notice=bar.notice))
     return open_session(settings, bar.stages, notice=bar.notice)
+
+
+def _require_writable(log: Path) -> None:
+    """Raises: StoreUnavailable, SetupError: without its log nobody could say why a JVM did not start."""
+    with translated(str(log.parent), what="the place of Spark's log"):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+
+
+def _holds_something(log: Path) -> bool:
+    try:
+        return log.stat().st_size > 0
+    except OSError:
+        return False  # not there, or not to be seen
 
 
 def published_by(config: ExportedConfig, store: Store) -> Published | None:

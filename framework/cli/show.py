@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from framework.errors import clip
+from framework.errors import MAX_VALUE, clip
 
 # A pipe has no width: nothing that a script reads is cut or wrapped.
 WIDE: Final = 10_000
@@ -54,8 +54,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iter
     for head in heads:
         grid.add_column(head, justify="right" if head in numbers else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*("" if cell is None else clip(str(cell)) for cell in row))
+        grid.add_row(*("" if cell is None else visible(str(cell)) for cell in row))
     out().print(grid)
+
+
+def visible(text: str, limit: int = MAX_VALUE) -> str:
+    """``text`` on one line: a cell that held a line break would look like a row of its own."""
+    return clip(text, limit).replace("\n", "\\n")
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
@@ -63,7 +68,7 @@ def facts(pairs: Iterable[tuple[str, object]]) -> None:
     known = [(name, value) for name, value in pairs if value is not None]
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
-        say(f"  {name:<{width}}  {clip(str(value), 2000)}")
+        say(f"  {name:<{width}}  {visible(str(value), 2000)}")
 
 
 def size(count: int) -> str:

@@ -104,7 +104,15 @@ def split_outputs(contract: JobContract, returned: Any) -> dict[str, Any]:
         )
     wrong = [f"{name}: {_not_a_frame(frame)}" for name, frame in frames.items() if not _is_frame(frame)]
     if wrong:
-        raise SchemaMismatch("transform returned something else than Spark frames", where=contract.job, details=wrong)
+        raise SchemaMismatch(
+            "transform returned something else than Spark frames",
+            where=contract.job,
+            expected="a Spark DataFrame" if not contract.several else f"Spark DataFrames for {', '.join(names)}",
+            details=wrong,
+            next_step="end transform with the frame itself: return flights.groupBy(...).agg(...)"
+            if not contract.several
+            else f"end transform with: return <its class>({', '.join(f'{name}=...' for name in names)})",
+        )
     return frames
 
 
@@ -119,7 +127,7 @@ def _not_a_frame(value: Any) -> str:
         return "None; is there a return?"
     if kind.__module__.partition(".")[0] == "pandas":
         return f"a pandas {kind.__name__}; ask for spark: SparkSession and return spark.createDataFrame(...)"
-    return f"a {kind.__module__}.{kind.__qualname__}"
+    return f"a {kind.__module__}.{kind.__qualname__}".replace("builtins.", "")
 
 
 def _essence(contract: JobContract) -> dict[str, Any]:

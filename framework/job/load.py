@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import sys
 import traceback
+from pathlib import Path
 from types import ModuleType
 
 from framework.errors import ConfigError, DefinitionError, TeamsparkError
@@ -78,7 +79,10 @@ def _no_module(name: JobName, missing: str) -> ConfigError:
 def _modules_in(package: str) -> list[str]:
     spec = importlib.util.find_spec(package) if package in sys.modules else None
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    return sorted(found.name for found in pkgutil.iter_modules(places) if not found.name.startswith("_"))
+    folders = (folder for place in places if Path(place).is_dir() for folder in Path(place).iterdir())
+    # Folders without an __init__.py are packages too, which pkgutil leaves out: every team's is one.
+    found = {one.name for one in pkgutil.iter_modules(places)} | {one.name for one in folders if one.is_dir()}
+    return sorted(name for name in found - {"fixtures"} if name.isidentifier() and not name.startswith("_"))
 
 
 def _broken(name: JobName, error: BaseException) -> DefinitionError:

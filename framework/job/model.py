@@ -2,16 +2,28 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
 
 from framework.errors import ConfigError, DefinitionError
 from framework.records import mistakes
 from framework.schema.annotations import BuiltSignature, defining_names, nearest
 
 J = TypeVar("J", bound="Job")
+# Constraints by the attribute that holds their bound, and how a person says them.
+_ASKED: Final = (
+    ("ge", "at least {}"),
+    ("gt", "more than {}"),
+    ("le", "at most {}"),
+    ("lt", "less than {}"),
+    ("multiple_of", "a multiple of {}"),
+    ("min_length", "{} or longer"),
+    ("max_length", "{} or shorter"),
+    ("pattern", "like {}"),
+)
 
 
 class Job(BaseModel):
@@ -100,10 +112,20 @@ def _hint(line: str, job: type[Job]) -> str:
 
 
 def _signature(job: type[Job]) -> str:
-    fields = job.model_fields.items()
-    return (
-        ", ".join(f"{name}{'' if info.is_required() else '=' + repr(info.default)}" for name, info in fields) or "none"
-    )
+    return "; ".join(f"{name}: {', '.join(_told_of(info))}" for name, info in job.model_fields.items()) or "none"
+
+
+def _told_of(info: FieldInfo) -> Iterator[str]:
+    """A parameter's type, what is asked of its value, and its default."""
+    kind: Any = info.annotation
+    if get_origin(kind) is Literal:
+        yield f"one of {', '.join(map(repr, get_args(kind)))}"
+    else:
+        yield kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+    for mark in info.metadata:
+        yield from (words.format(value) for name, words in _ASKED if (value := getattr(mark, name, None)) is not None)
+    if not info.is_required():
+        yield "default computed" if info.default_factory else f"default {info.default!r}"
 
 
 def first_line(error: PydanticUserError) -> str:

@@ -1,14 +1,12 @@
 """The phases of a run that need a session: read, transform, claim, write, verify, publish."""
 
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from framework.errors import JobFailed, TeamsparkError, clip
-from framework.identity import JobName
+from framework.errors import TeamsparkError
 from framework.job import Job, split_outputs
 from framework.job.digest import code_digest
 from framework.manifest import InputEntry, Manifest, OutputEntry
@@ -16,6 +14,7 @@ from framework.plan import Plan
 from framework.runner.reading import Reads, read_inputs
 from framework.runner.stopwatch import Stopwatch
 from framework.runner.writing import Writer, checked
+from framework.spark.failures import job_failed
 from framework.storage.base import Store
 from framework.storage.publish import Attempt, Published, RunLog
 from framework.world import World
@@ -96,20 +95,7 @@ def foreign(job: str, part: str) -> Iterator[None]:
     except (TeamsparkError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # anything at all: it is not our code, and its sys.exit(0) is no success of ours
-        raise JobFailed(
-            f"{part} raised {type(error).__name__}",
-            where=_line_of(error, job) or job,
-            got=clip(str(error).strip().partition("\nJVM stacktrace")[0] or repr(error), 600),
-            next_step="try it on fixtures: teamspark run JOB --fixtures DIR",
-        ) from error
-
-
-def _line_of(error: BaseException, job: str) -> str | None:
-    """The innermost line of the team's own code that the error passed through."""
-    frames = traceback.extract_tb(error.__traceback__)
-    folder = f"jobs/{JobName.parse(job).team}/" if job.startswith("jobs.") else ""
-    own = [f for f in frames if folder and folder in f.filename.replace("\\", "/")]
-    return f"{own[-1].filename}:{own[-1].lineno}" if own else None
+        raise job_failed(error, job=job, part=part) from error
 
 
 def _manifest(

@@ -99,10 +99,10 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
     for planned in plan.inputs:
         name = planned.port.name
         if isinstance(planned, SourceInput):
-            sources[name] = _source(spark, planned)
+            sources[name] = _source(spark, planned, job=plan.contract.job)
             frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
-            frames[name] = _published(spark, planned, world)
+            frames[name] = _published(spark, planned, world, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
@@ -110,14 +110,14 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
     return Reads(plan, world, frames, sources)
 
 
-def _source(spark: "SparkSession", planned: SourceInput) -> SourceRows:
+def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceRows:
     spec, name = planned.listing.spec, planned.port.name
     read = SourceRead(tuple(listed_files(planned)), spec.format, spec.options, spec.on_bad)
-    where = f"input '{name}' from source '{planned.listing.source}'"
+    where = f"{job} input '{name}' from source '{planned.listing.source}'"
     return read_source(spark, read, planned.port.schema, port=name, where=where)
 
 
-def _published(spark: "SparkSession", planned: RunInput, world: World) -> "DataFrame":
+def _published(spark: "SparkSession", planned: RunInput, world: World, *, job: str) -> "DataFrame":
     """All reads as one frame. A task's runs and indices of one schema are one scan, whatever their number."""
     scans: dict[tuple[str, str], list[PinnedRun]] = {}
     for read in planned.reads:
@@ -131,7 +131,7 @@ def _published(spark: "SparkSession", planned: RunInput, world: World) -> "DataF
             spec=planned.port.schema,
             written=reads[0].schema,
             base_uri=base_uri,
-            where=f"input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
+            where=f"{job} input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
         )
         for (base_uri, _), reads in scans.items()
     ]

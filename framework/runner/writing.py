@@ -21,17 +21,29 @@ if TYPE_CHECKING:
 def checked(frames: Mapping[str, "DataFrame"], contract: JobContract) -> dict[str, "DataFrame"]:
     """The outputs with exactly their declared columns. Raises: SchemaMismatch, for all outputs that differ."""
     exact: dict[str, DataFrame] = {}
-    wrong: list[SchemaMismatch] = []
+    wrong: dict[str, SchemaMismatch] = {}
     for port in contract.outputs:
         try:
             exact[port.name] = verify_columns(frames[port.name], port.schema, where=_where(contract, port))
         except SchemaMismatch as error:
-            wrong.append(error)
-    if wrong:
-        first, *rest = wrong
-        first.details = (*first.details, *(f"{error.where}: {line}" for error in rest for line in error.details))
-        raise first
+            wrong[port.name] = error
+    if len(wrong) > 1:
+        raise _together(wrong, contract)
+    for only in wrong.values():
+        raise only
     return exact
+
+
+def _together(wrong: Mapping[str, SchemaMismatch], contract: JobContract) -> SchemaMismatch:
+    """The mistakes of several outputs as one error that says of each what belongs to it."""
+    names = [f"{name} ({port.schema.name})" for port in contract.outputs if (name := port.name) in wrong]
+    return SchemaMismatch(
+        f"the columns of outputs {', '.join(names)} are not those declared",
+        where=contract.job,
+        expected="; ".join(f"{name}: {error.expected}" for name, error in wrong.items()),
+        details=[f"output '{name}', {line}" for name, error in wrong.items() for line in error.details],
+        next_step="; ".join(f"output '{name}': {error.next_step}" for name, error in wrong.items()),
+    )
 
 
 def _where(contract: JobContract, port: OutputPort) -> str:

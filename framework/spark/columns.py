@@ -4,6 +4,7 @@ Nullability is never compared here: Spark calls nearly everything nullable. Null
 """
 
 import difflib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -31,7 +32,7 @@ def verify_columns(frame: DataFrame, spec: SchemaSpec, *, where: str) -> DataFra
             where=where,
             expected=", ".join(f"{column.name} {type_text(column.type)}" for column in spec.columns),
             details=mistakes,
-            next_step=f"end the transform with .select(*{spec.name}.c)",
+            next_step=next_step(frame.schema, spec),
         )
     verify_rules(frame, spec, where=where)
     return frame.select(*(_column(column) for column in spec.columns))
@@ -53,6 +54,24 @@ def column_mistakes(schema: StructType, spec: SchemaSpec) -> Iterator[str]:
             yield f"{name}: extra, got {type_text(kind)}, expected no such column"
 
 
+def next_step(schema: StructType, spec: SchemaSpec) -> str:
+    """What the author does next, by kind of mistake: a selection mends neither a type nor a name."""
+    found = {field.name: plain_type(field.jsonValue()["type"]) for field in schema.fields}
+    wanted = {column.name: plain_type(column.type) for column in spec.columns}
+    renamed = {
+        near: name for name in wanted if name not in found and (near := _near(name, found)) and near not in wanted
+    }
+    missing = [name for name in wanted if name not in found and name not in renamed.values()]
+    steps = {
+        "leave one column of each name": len(found) < len(schema.names),
+        f".withColumnsRenamed({json.dumps(renamed, ensure_ascii=False)})": renamed,
+        f"add {', '.join(missing)}": missing,
+        "cast what has another type": any(found.get(name, kind) != kind for name, kind in wanted.items()),
+        f"end the transform with .select(*{spec.name}.c)": any(n not in wanted and n not in renamed for n in found),
+    }
+    return "; ".join(step for step, needed in steps.items() if needed)
+
+
 def _retyped(column: Column, got: SparkType) -> str:
     line = f"{column.name}: got {type_text(got)}, expected {type_text(column.type)}"
     if isinstance(column.type, dict) or isinstance(got, dict):
@@ -61,9 +80,14 @@ def _retyped(column: Column, got: SparkType) -> str:
 
 
 def _like(name: str, names: Iterable[str]) -> str:
+    near = _near(name, names)
+    return f"; did you mean {near}?" if near else ""
+
+
+def _near(name: str, names: Iterable[str]) -> str | None:
     lowered = {other.lower(): other for other in names}
     close = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.7)
-    return f"; did you mean {lowered[close[0]]}?" if close else ""
+    return lowered[close[0]] if close else None
 
 
 def plain_type(kind: Any) -> SparkType:

@@ -43,8 +43,8 @@ def read_published(
             f"what was published is not what {spec.name} asks for",
             where=where,
             details=missing,
-            next_step="read it as it was written, or have the producer write these columns; "
-            "a field with a default may be missing",
+            next_step=f"declare in {spec.name}, this job's schema of its input, what was written, or give a column that "
+            "may be missing a default; else ask the producer to write it",
         )
     check_files(files, where=where)
     frame = _exactly(spark, [file.uri for file in files], struct_type(written), base_uri)

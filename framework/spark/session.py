@@ -112,8 +112,13 @@ def open_session(
                 raise
             # A damaged archive can keep the JVM from starting at all. Without one it is slower, not broken.
             report_ignored(launch.archive, notice=notice)
-            session = undo.enter_context(running(prepare(replace(settings, archive_dir=None), os.environ), progress))
+            plain = prepare(replace(settings, archive_dir=None), os.environ, notice=_told_already)
+            session = undo.enter_context(running(plain, progress))
         yield session
+
+
+def _told_already(_: str) -> None:
+    pass
 
 
 def prepare(settings: SessionSettings, environ: Mapping[str, str], *, notice: Notice = _LOG.warning) -> Launch:
@@ -126,6 +131,8 @@ def prepare(settings: SessionSettings, environ: Mapping[str, str], *, notice: No
     if "PYSPARK_GATEWAY_PORT" in environ:
         return Launch(effective_settings(settings, submit=submitted), {}, notice=notice)
     java = find_java(environ)
+    for line in java.skipped:
+        notice(f"{line}; Java {java.version} from {java.source} is used")
     archive = _archive(settings, java, known, notice)
     options = (*(archive_options(archive) if archive else ()), *(SHORT_JOB if settings.short_job else ()))
     return Launch(

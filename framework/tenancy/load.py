@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from framework.errors import ConfigError
-from framework.records import Place, mistakes
+from framework.records import Place, mistakes, real_errors
 from framework.tenancy.model import Team, Teams
 from framework.tenancy.places import KINDS
 
@@ -58,7 +58,7 @@ def _read(path: Path) -> tuple[Team | None, list[str]]:
     try:
         team = Team.model_validate(data, strict=False)
     except ValidationError as error:
-        told = zip(error.errors(), mistakes(error, _as_written), strict=True)
+        told = zip(real_errors(error), mistakes(error, _as_written), strict=True)
         return None, twice + [f"{path.name}:{_nearest(lines, _as_written(item['loc']))}: {text}" for item, text in told]
     if team.team != path.stem:
         return None, [*twice, f"{path.name}:{lines[('team',)]}: team '{team.team}' must be in {team.team}.yaml"]

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey, check_team
 from framework.records import Record
+from framework.schema.annotations import nearest
 from framework.tenancy.places import StorePlace
 
 
@@ -71,10 +72,10 @@ class Teams:
         """Raises: ConfigError, naming the file that would add the team."""
         if name not in self.by_name:
             raise ConfigError(
-                "no such team",
+                f"no such team{nearest(name, self.by_name)}",
                 got=name,
                 expected=f"one of {', '.join(sorted(self.by_name)) or '(no team file found)'}",
-                next_step=f"add k8s/teams/{name}.yaml (teamspark new team {name})",
+                next_step=f"correct the name, or: teamspark new team {name} --owner you@example.org",
             )
         return self.by_name[name]
 

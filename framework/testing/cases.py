@@ -19,6 +19,7 @@ from framework.job import Job, Signature, job_name
 from framework.plan import Fixture
 from framework.records import Record
 from framework.schema.model import Schema
+from framework.testing.compare import uneven
 from framework.testing.rows import fill, read_csv_rows, read_json_rows, unchecked
 
 SUFFIXES = (".json", ".csv")
@@ -85,7 +86,11 @@ def stated_rows(path: Path, schema: type[Schema]) -> list[dict[str, Any]]:
 
 
 def case_fixtures(signature: Signature, case: Case) -> dict[str, Fixture]:
-    """The complete rows of a case's inputs. Where checks are meant to fail, rows may break them. Raises: ConfigError."""
+    """The complete rows of a case's inputs. Where checks are meant to fail, rows may break them.
+
+    The expected rows are looked at too: their mistakes come before the run. Raises: ConfigError.
+    """
+    _require_comparable(signature, case)
     fixtures = {}
     for name, path in case.inputs.items():
         schema = signature.inputs[signature.contract.input(name).name]
@@ -93,3 +98,17 @@ def case_fixtures(signature: Signature, case: Case) -> dict[str, Fixture]:
         rows = fill(schema, unchecked(stated) if case.settings.fails else stated)
         fixtures[name] = Fixture(tuple(rows), str(path))
     return fixtures
+
+
+def _require_comparable(signature: Signature, case: Case) -> None:
+    for name, path in case.outputs.items():
+        rows = stated_rows(path, signature.outputs[signature.contract.output(name).name])
+        odd = tuple(uneven(rows))
+        if odd:
+            raise ConfigError(
+                "expected rows name different columns",
+                where=str(path),
+                expected=f"the columns of row 0 in each: {', '.join(rows[0])}",
+                details=odd,
+                next_step="name the same columns in every row; columns that no row names are not compared",
+            )

@@ -1,7 +1,7 @@
 """Comparing rows in tests: any order, only the columns the test names, floats by tolerance; a readable difference."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,12 +26,20 @@ def assert_rows(actual: Iterable[Row], expected: Iterable[Row], *, tolerance: fl
 
 
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
-    named = {frozenset(row) for row in rows}
-    if len(named) > 1:
-        raise AssertionError(
-            f"expected rows name different columns: {sorted(map(sorted, named))}; name the same in each"
-        )
+    odd = list(uneven(rows))
+    if odd:
+        raise AssertionError("\n  ".join(["expected rows name different columns; name the same in each", *odd[:SHOWN]]))
     return tuple(rows[0]) if rows else ()
+
+
+def uneven(rows: Sequence[Row]) -> Iterator[str]:
+    """A line for each row that does not name the columns of row 0, saying which it lacks and which it has besides."""
+    for number, row in enumerate(rows):
+        lacks = ", ".join(name for name in rows[0] if name not in row)
+        more = ", ".join(name for name in row if name not in rows[0])
+        if lacks or more:
+            told = (f"lacks {lacks}" if lacks else "", f"has {more} besides" if more else "")
+            yield f"row {number}: {' and '.join(filter(None, told))}"
 
 
 def _having(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Row]:

@@ -59,6 +59,30 @@ def test_edges_of_all_teams_are_written(tmp_path: Path) -> None:
     assert not (tmp_path / "airflow").exists(), "no Airflow home was made in the user's home"
 
 
+def test_ports_are_those_of_the_jobs_as_they_are_now(tmp_path: Path) -> None:
+    """An export that somebody left beside the DAG files says nothing about a job that is newer than it."""
+    job = """
+from framework import Frame, Job, Schema
+class Row(Schema):
+    n: int
+class Delays(Job):
+    def transform(self, rows: Frame[Row]) -> Frame[Row]:
+        return rows
+"""
+    dag = 'with DAG("flights.new", schedule=None):\n    Spark(task_id="t", job=JOB)\n    Spark(task_id="u", job=JOB + "x")'
+    workspace = _workspace(tmp_path, flights=dag)
+    (workspace / "airflow_bindings/dags/flights/jobs.json").write_text('{"version": 1, "jobs": {}}')
+    (workspace / "jobs/flights").mkdir(parents=True)
+    (workspace / "jobs/flights/delays.py").write_text(job)
+
+    run = _export(workspace)
+
+    assert run.returncode == 64
+    assert "port 'rows' of jobs.flights.delays:Delays has no edge" in run.stderr
+    assert "no job jobs.flights.delays:Delaysx in jobs/flights of this workspace" in run.stderr
+    assert "teamspark jobs list flights" in run.stderr
+
+
 def test_import_errors_of_all_files_stop_the_export(tmp_path: Path) -> None:
     workspace = _workspace(tmp_path, flights='with DAG("x"): pass', insights=INSIGHTS + "\nboom")
 

@@ -6,7 +6,7 @@ import pytest
 
 from framework.exports import JobsExport
 from framework.job import InputPort, JobContract, OutputPort
-from framework.schema.spec import SchemaSpec
+from framework.schema.spec import Column, SchemaSpec
 from tests.airflow_bindings.platform import Platform
 
 ROWS = SchemaSpec("Rows", ())
@@ -84,7 +84,7 @@ def _body(name: str, *tasks: str) -> str:
         ),
         (
             'Spark(task_id="t", job=JOB, inputs={"f": Upstream("x", dag_id="flights.a", wait="soon")})',
-            ["Upstream('x')", "wait:", "'soon'"],
+            ["t: inputs.f: wait:", "'soon'", "write an ISO duration such as PT2H"],
         ),
         (
             'Spark(task_id="t", job=JOB, inputs={"f": Upstream("{{ ds }}", dag_id="flights.a")})',
@@ -106,8 +106,25 @@ def _body(name: str, *tasks: str) -> str:
         ('Spark(task_id="t", job=JOB, parameters=[1])', ["parameters: a dictionary"]),
         ('Spark(task_id="t", job=JOB, stored_as="a/b/c")', ["stored_as:"]),
         ('Spark(task_id="t", job=JOB, stored_as="{{ ds }}")', ["stored_as:", "never a template"]),
-        ('Spark(task_id="t", job=JOB, image="x")', ["image"]),
-        ('Spark(task_id="t", job=JOB, tag="x")', ["tag"]),
+        (
+            'Spark(task_id="t", job=JOB, image="x", tag="x", resources="L", parametres={}, jobb=1, wait="PT2H")',
+            [
+                "t: image: not supported in this version; tasks run in the one environment of the jobs",
+                "t: tag: not supported in this version",
+                "t: resources: not supported in this version; spark_conf= tunes one task",
+                "t: parametres: no argument of this operator (did you mean 'parameters'?); it takes job, inputs",
+                "t: jobb: no argument of this operator (did you mean 'job'?)",
+                "t: wait: no argument of this operator",
+            ],
+        ),
+        (
+            'Spark.partial(task_id="t", job=JOB, image="x").expand(parameters=[{"n": 1}])',
+            ["t: image: not supported in this version"],
+        ),
+        (
+            'Spark(task_id="t", job=JOB, job_config={"input": {"operators": [{"task_id": "ingest", "wait": "2 hours"}]}})',
+            ["t: input.operators.0.wait: ", "write an ISO duration such as PT2H"],
+        ),
     ],
 )
 def test_a_definition_that_cannot_mean_what_it_says(
@@ -150,7 +167,10 @@ def test_a_definition_that_cannot_mean_what_it_says(
         ),
         (
             ['Spark(task_id="t", job="jobs.flights.top:Tops", inputs={"rows": ingest.output})'],
-            ["no job jobs.flights.top:Tops in the bundle's jobs.json (did you mean 'jobs.flights.top:Top'?)"],
+            [
+                "no job jobs.flights.top:Tops in the bundle's jobs.json (did you mean 'jobs.flights.top:Top'?)",
+                "teamspark jobs export --out",
+            ],
         ),
         (
             ['Spark(task_id="t", job=JOB, inputs={"flights": Upstream("t")})'],
@@ -205,6 +225,112 @@ def test_all_mistakes_of_a_dag_are_told_at_once(platform: Platform, name: str) -
     error = platform.errors(_body(name, *broken), jobs=JOBS)
 
     assert [n for n in range(3) if f"t{n}: inputs.flights{n}" not in error] == []
+
+
+def test_a_task_that_is_wrong_does_not_hide_its_siblings(platform: Platform, name: str) -> None:
+    """Nor is it called no producer by those that read it; and Python's way to the mistake is not told."""
+    error = platform.errors(
+        _body(
+            name,
+            'a = Spark(task_id="a", job=JOB, image="x", inputs={"flights": Upstream("x", wait="2 hours")})',
+            'Spark(task_id="b", job="jobs.flights", inputs={"flights": a.output})',
+            'Spark(task_id="c", job=JOB, inputs={"flights": a.output, "flightz": a.output})',
+        ),
+        jobs=JOBS,
+    )
+
+    told = ["a: image:", "a: inputs.flights: wait:", "b: not a job name", "c: inputs.flightz:"]
+    assert [line for line in told if line not in error] == []
+    assert "Traceback" not in error
+    assert "publishes nothing" not in error
+
+
+def test_a_wrong_id_does_not_hide_the_mistakes_of_tasks(platform: Platform) -> None:
+    error = platform.errors('with DAG("other.x", schedule=None):\n    Spark(task_id="a", job=JOB, image="x")')
+
+    assert "its id must start with 'flights.'" in error
+    assert "a: image: not supported" in error
+
+
+def _column(name: str, kind: str) -> Column:
+    return Column(name, kind, nullable=False)
+
+
+TYPED: dict[str, Any] = JobsExport.of(
+    [
+        JobContract(
+            "jobs.flights.delays:Delays",
+            "",
+            (InputPort("flights", SchemaSpec("In", (_column("n", "long"), _column("gone", "string"))), optional=True),),
+            (OutputPort("default", SchemaSpec("Out", (_column("n", "string"),))),),
+            (),
+            {
+                "additionalProperties": False,
+                "properties": {
+                    "by": {"enum": ["carrier", "route"], "type": "string"},
+                    "min_flights": {"minimum": 1, "type": "integer"},
+                },
+                "required": ["by"],
+            },
+            several=False,
+        )
+    ]
+).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "messages"),
+    [
+        (
+            '{"min_flights": 0, "minflights": 1}',
+            [
+                "t: parameters.min_flights: at least 1, got 0",
+                "t: parameters.minflights: the job has no such parameter (did you mean 'min_flights'?)",
+                "t: parameters.by: missing",
+            ],
+        ),
+        (
+            '{"by": "airport", "min_flights": "many"}',
+            ["parameters.by: one of carrier, route, got 'airport'", "parameters.min_flights: a number, got 'many'"],
+        ),
+    ],
+)
+def test_constant_parameters_are_compared_with_the_job(
+    platform: Platform, name: str, parameters: str, messages: list[str]
+) -> None:
+    body = f'with DAG("flights.{name}", schedule=None):\n    Spark(task_id="t", job=JOB, parameters={parameters})'
+
+    error = platform.errors(body, jobs=TYPED)
+
+    assert [message for message in messages if message not in error] == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        'Spark(task_id="t", job=JOB, parameters={"by": "{{ params.by }}", "min_flights": "3"})',
+        'Spark.partial(task_id="t", job=JOB).expand(parameters=[{"by": "route"}])',
+        'Spark(task_id="t", job=JOB, job_config={"parameters": {"by": "route"}})',
+    ],
+)
+def test_what_only_the_run_knows_is_left_to_it(platform: Platform, name: str, task: str) -> None:
+    bag = platform.bag(f'with DAG("flights.{name}", schedule=None):\n    {task}', jobs=TYPED)
+
+    assert bag.import_errors == {}
+
+
+def test_an_output_whose_columns_do_not_fit_is_told(platform: Platform, name: str) -> None:
+    error = platform.errors(
+        f"""
+        with DAG("flights.{name}", schedule=None):
+            a = Spark(task_id="a", job=JOB, parameters={{"by": "route"}})
+            Spark(task_id="t", job=JOB, parameters={{"by": "route"}}, inputs={{"flights": a.output}})
+        """,
+        jobs=TYPED,
+    )
+
+    assert "t: inputs.flights: output 'default' of task 'a' does not fit: n: is string, expected bigint" in error
+    assert "does not fit: gone: missing" in error
 
 
 RIGHT = [

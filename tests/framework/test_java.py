@@ -43,6 +43,7 @@ def test_path_is_used_when_java_home_is_too_old(tmp_path: Path) -> None:
     java = find_java({"JAVA_HOME": str(old), "PATH": str(good / "bin")})
 
     assert (java.home, java.major, java.source) == (good, 17, "PATH")
+    assert java.skipped == (f"JAVA_HOME: {old}/bin/java is Java 1.8.0_392",)
 
 
 def test_links_are_followed_to_the_folder_that_holds_java(tmp_path: Path) -> None:

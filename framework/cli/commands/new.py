@@ -18,14 +18,21 @@ app = typer.Typer(no_args_is_help=True, help="Start a team, a job or a DAG from 
 def new_team(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="3 to 30 of a-z 0-9, a letter first.")],
-    owner: Annotated[str, typer.Option(help="Whom to ask: someone@example.org.")],
+    owner: Annotated[str | None, typer.Option(help="Whom to ask: someone@example.org. Needed.")] = None,
     root: Annotated[
         str, typer.Option(help="Directory of its outputs; relative to the workspace.")
     ] = ".teamspark/store",
 ) -> None:
     """A team file. The current directory becomes a workspace if it is none."""
     from framework.cli import scaffold
+    from framework.errors import ConfigError
 
+    if owner is None:
+        raise ConfigError(
+            "a team has an owner, who is asked about its data",
+            got=f"no --owner for {name}",
+            next_step=f"teamspark new team {name} --owner you@example.org",
+        )
     _write(scope_of(ctx).new_workspace, scaffold.new_team(name, owner=owner, root=root))
 
 

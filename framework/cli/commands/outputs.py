@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framework.cli.scope import scope_of
-from framework.cli.show import as_json, facts, say, size, table
+from framework.cli.show import as_json, facts, say, size, table, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from framework.cli.published import InputState
     from framework.manifest import Manifest
     from framework.storage.publish import AttemptState, Published
+    from framework.world import World
 
 app = typer.Typer(no_args_is_help=True, help="Look at what runs have published.")
 
@@ -26,23 +27,29 @@ AttemptArgument = Annotated[
 @app.command("ls")
 def ls(
     ctx: typer.Context,
-    place: Annotated[str, typer.Argument(help="team, team/DAG id, or team/DAG id/task id.")],
+    place: Annotated[
+        str | None, typer.Argument(help="team, team/DAG id, or team/DAG id/task id; without one: every team.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """The tasks of a team that have published, or the runs of one task. Runs of this machine: team/_local."""
+    """The teams or tasks that have published, or the runs of one task. Runs of this machine: team/_local."""
     from framework.cli.addresses import parse_parts
-    from framework.cli.published import runs_listed, tasks_of
+    from framework.cli.published import roots_of, runs_listed, tasks_of
     from framework.identity import TaskKey
 
+    if place is None:
+        _teams(scope_of(ctx).world, json=json)
+        return
     parts = parse_parts(place, 3)
     store = scope_of(ctx).world.store(parts[0])
+    below = roots_of(store, parts)
     if len(parts) < 3:
         tasks = list(tasks_of(store, *parts))
         if json:
             as_json([one.to_json() for one in tasks])
         else:
             lines = [(one.task, one.runs, one.newest) for one in tasks]
-            _rows(("task", "runs", "newest"), lines, right=("runs",), below=store.root)
+            _rows(("task", "runs", "newest"), lines, right=("runs",), below=below)
         return
     runs = list(runs_listed(store, TaskKey(*parts)))
     if json:
@@ -51,7 +58,20 @@ def ls(
     rows = [
         (_run_of(one.published), one.published.number, f"{one.rows:,}", size(one.bytes), one.modified) for one in runs
     ]
-    _rows(("run", "attempt", "rows", "size", "published"), rows, right=("attempt", "rows", "size"), below=store.root)
+    _rows(("run", "attempt", "rows", "size", "published"), rows, right=("attempt", "rows", "size"), below=below)
+
+
+def _teams(world: "World", *, json: bool) -> None:
+    from framework.cli.published import teams_listed
+
+    teams = list(teams_listed(world))
+    if json:
+        as_json([one.to_json() for one in teams])
+    else:
+        lines = [(one.team, one.tasks) for one in teams]
+        _rows(
+            ("team", "tasks"), lines, right=("tasks",), below=f"the stores of {', '.join(sorted(world.teams.by_name))}"
+        )
 
 
 def _rows(heads: "Sequence[str]", rows: "Sequence[Sequence[object]]", *, right: "Sequence[str]", below: str) -> None:
@@ -101,7 +121,7 @@ def _tell(published: "Published", uri: str, attempts: "Sequence[AttemptState]") 
     from framework.cli.published import standing
 
     manifest = published.manifest
-    say(f"{published.key} attempt {published.number}", style="bold")
+    say(visible(f"{published.key} attempt {published.number}"), style="bold")
     facts(
         [
             ("job", manifest.job),

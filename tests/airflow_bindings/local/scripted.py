@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = answer
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = answer
 
     def log_message(self, *args: object) -> None:
         pass

@@ -131,6 +131,16 @@ def test_a_java_that_is_too_old_or_too_new(machine: Machine, tmp_path: Path, ver
     assert version in found.told
 
 
+def test_a_java_home_that_was_passed_over_is_noted(machine: Machine, tmp_path: Path) -> None:
+    good, old = (java_that_says(tmp_path / version, version) for version in ("17.0.1", "11.0.2"))
+    environ = {"JAVA_HOME": old["JAVA_HOME"], "PATH": f"{good['JAVA_HOME']}/bin"}
+
+    found = probe_java(replace(machine, environ=environ))
+
+    assert found.verdict == "note"
+    assert f"passed over: JAVA_HOME: {old['JAVA_HOME']}/bin/java is Java 11.0.2" in found.told
+
+
 def test_no_java(machine: Machine) -> None:
     (found,) = broken(probe_java(replace(machine, environ={"PATH": "/nonexistent"})))
 

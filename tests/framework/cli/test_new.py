@@ -279,3 +279,18 @@ def test_airflow_loads_the_dags_and_their_edges_fit(teamspark: Teamspark, worksp
     # The example adds up amounts; its own totals have no amount, and that is what check is there to find.
     assert (told["jobs"], told["edges"]) == (2, 1)
     assert ["amount: missing" in one["what"] for one in told["findings"]] == [True]
+
+
+def test_a_team_without_an_owner_is_told_the_whole_command(teamspark: Teamspark) -> None:
+    done = teamspark("new", "team", "acme")
+
+    assert done.exit_code == 64
+    assert "next: teamspark new team acme --owner you@example.org" in done.stderr
+
+
+def test_the_command_that_a_missing_team_is_told_to_use_works(teamspark: Teamspark, workspace: Path) -> None:
+    done = teamspark("new", "job", "acme", "totals")
+
+    command = done.stderr.rpartition("or: teamspark ")[2].split()
+    assert teamspark(*command).exit_code == 0
+    assert teamspark("new", "job", "acme", "totals").exit_code == 0

@@ -306,3 +306,31 @@ def test_runs_of_this_machine_are_compared_with_the_shared_ones(
     done = teamspark("outputs", "diff", run_path(key), run_path(here))
 
     assert (done.exit_code, done.stdout) == (0, "default: the same\n")
+
+
+def test_without_a_place_the_teams_that_have_published_are_listed(
+    teamspark: Teamspark, store: DirectoryStore, key: RunKey, team: str
+) -> None:
+    none = teamspark("outputs", "ls")
+    publish(store, Dataset(key, ROWS))
+
+    assert (none.exit_code, "nothing published" in none.stdout, team in none.stdout) == (0, True, True)
+    assert json.loads(teamspark("outputs", "ls", "--json").stdout) == [{"team": team, "tasks": 1}]
+    assert team in teamspark("outputs", "ls").stdout
+
+
+def test_nothing_is_told_with_the_store_that_was_looked_at(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    shared, local = str(workspace / "store"), str(workspace / ".teamspark/local")
+
+    told = {place: teamspark("outputs", "ls", place).stdout for place in (f"{team}/_local", f"{team}/{team}.x", team)}
+
+    assert [(local in one, shared in one) for one in told.values()] == [(True, False), (False, True), (True, True)]
+
+
+def test_a_line_break_in_an_id_makes_no_second_row(teamspark: Teamspark, store: DirectoryStore, team: str) -> None:
+    publish(store, Dataset(RunKey(team, f"{team}.daily", "one\nother/\x1b[31m", RUN), ROWS))
+
+    lines = teamspark("outputs", "ls", team).stdout.splitlines()
+
+    assert len(lines) == 2
+    assert "one\\nother/\\x1b[31m" in lines[1]

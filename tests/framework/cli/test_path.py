@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from tests.framework.cli.conftest import Teamspark
 
 
@@ -31,3 +33,17 @@ def test_an_id_that_is_too_long_is_refused(teamspark: Teamspark, team: str) -> N
 
     assert done.exit_code == 65
     assert "too long" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [("..", "2013-01-01"), ("yesterday", "2013-01-01"), ("2013-01-01@0", "@1"), ("2013-13-01", "2013-01-01")],
+)
+def test_a_run_that_is_mistyped_is_a_mistake_of_the_command_line(
+    teamspark: Teamspark, team: str, typed: str, told: str
+) -> None:
+    done = teamspark("path", "explain", f"{team}/{team}.daily/ingest/{typed}")
+
+    assert done.exit_code == 64
+    assert told in done.stderr
+    assert "run_segment" not in done.stderr

@@ -41,6 +41,10 @@ class Copy(Job):
     def transform(self, rows: Frame[Amount], more: Frame[Amount] | None) -> Frame[Amount]:
         return rows.where(f"amount is null or amount >= {self.at_least}")
 
+class Both(Job):
+    def transform(self, rows: Frame[Amount], more: Frame[Amount]) -> Frame[Amount]:
+        return rows
+
 class Dated(Job):
     def transform(self, rows: Frame[Amount], run: Run) -> Frame[Amount]:
         return rows.where(f"'{run.date}' is not null")
@@ -74,6 +78,7 @@ MISTAKES = {
     "port without an edge": Mistake((), 64, ("nothing for rows", "--input rows=FILE")),
     "neither file nor task": Mistake(("--input", "rows=nowhere.csv"), 64, ("nowhere.csv", "neither a file nor a task")),
     "not an assignment": Mistake(("--input", "rows"), 64, ("rows: not NAME=VALUE",)),
+    "nothing behind the =": Mistake(("--input", "rows="), 64, ("'rows' is fed by nothing", "rows=FILE")),
     "two files": Mistake(("--input", "rows={rows}", "--input", "rows={rows}"), 64, ("one file",)),
     "folder without rows": Mistake(("--input", "rows={folder}"), 64, ("in.rows.csv",)),
     "wrong parameter": Mistake(("--input", "rows={rows}", "--param", "at_least=much"), 64, ("at_least", "much")),
@@ -418,3 +423,45 @@ def test_an_interrupt_of_a_command_is_one_line(teamspark: Teamspark, workspace: 
     done = teamspark("explain", f"jobs.{team}.slow:A")
 
     assert (done.exit_code, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_spark_s_log_has_no_place(teamspark: Teamspark, workspace: Path, job: str, rows: Path) -> None:
+    (workspace / ".teamspark").mkdir()
+    (workspace / ".teamspark/logs").write_text("a file")
+
+    done = teamspark("run", job, "--input", f"rows={rows}")
+
+    assert done.exit_code == 65
+    assert str(workspace / ".teamspark/logs") in done.stderr
+    assert "next: " in done.stderr
+
+
+def test_a_task_that_never_published_is_told_with_those_like_it(
+    teamspark: Teamspark, workspace: Path, job: str, team: str
+) -> None:
+    there, unfinished = (RunKey(team, f"{team}.daily", name, "20130101T000000Z") for name in ("ingest", "ingress"))
+    publish(DirectoryStore(workspace / "store"), Dataset(there, [{"name": "a", "amount": 1.0}]))
+    (workspace / f"store/{team}/{team}.daily/{unfinished.task_id}").mkdir()
+
+    done = teamspark("run", job, "--date", "2013-01-01", "--input", f"rows={team}/{team}.daily/ingst")
+
+    assert done.exit_code == 75
+    assert f"no task of this name has published; there are {there.task}\n" in done.stderr
+    assert f"teamspark outputs ls {team}" in done.stderr
+
+
+def test_two_inputs_that_are_missing_are_told_with_one_next_step(teamspark: Teamspark, job: str, team: str) -> None:
+    options = [part for port, task in (("rows", "x"), ("more", "y")) for part in ("--input", f"{port}={team}/d/{task}")]
+
+    done = teamspark("run", job.replace("Copy", "Both"), "--date", "2013-01-01", *options)
+
+    assert done.exit_code == 75
+    assert [done.stderr.count(word) for word in ("next:", "where:", "got:")] == [1, 1, 1]
+    assert all(f"{team}/d/{task}" in done.stderr for task in "xy")
+
+
+def test_a_misspelt_team_in_a_job_s_name_is_told_with_the_nearest(teamspark: Teamspark, job: str, team: str) -> None:
+    done = teamspark("explain", job.replace(team, team[:-1]))
+
+    assert done.exit_code == 64
+    assert f"did you mean {team}?" in done.stderr

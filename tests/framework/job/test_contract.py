@@ -55,8 +55,8 @@ def test_a_named_tuple_is_taken_apart_by_name(frame: DataFrame) -> None:
     [
         (None, "default: None; is there a return?"),
         (import_module("pandas").DataFrame({"a": [1]}), "default: a pandas DataFrame; ask for spark: SparkSession"),
-        ([{"carrier": "AA"}], "default: a builtins.list"),
-        (Split, "default: a builtins.type"),
+        ([{"carrier": "AA"}], "default: a list"),
+        (Split, "default: a type"),
     ],
 )
 def test_what_is_no_frame_is_told(returned: Any, sentence: str) -> None:
@@ -64,6 +64,8 @@ def test_what_is_no_frame_is_told(returned: Any, sentence: str) -> None:
         split_outputs(contract_of(One), returned)
 
     assert sentence in refused.value.details[0]
+    assert refused.value.expected == "a Spark DataFrame"
+    assert "return" in (refused.value.next_step or "")
 
 
 def test_each_output_that_is_no_frame_is_told(frame: DataFrame) -> None:

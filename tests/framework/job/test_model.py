@@ -52,7 +52,10 @@ def test_all_mistakes_are_told_at_once() -> None:
     told = refused.value.details
     assert [line.partition(":")[0] for line in told] == ["by", "n", "since", "exakt"]
     assert told[3] == "exakt: unknown key; did you mean exact?"
-    assert refused.value.expected == "by, n=10, since=None, exact=False"
+    assert refused.value.expected == (
+        "by: one of 'carrier', 'route'; n: int, at least 1, default 10; since: datetime.date | None, default None; "
+        "exact: bool, default False"
+    )
 
 
 def test_a_job_does_not_change() -> None:

@@ -63,7 +63,33 @@ def test_every_mistake_is_told_at_once_with_the_line_that_mends_it(spark: SparkS
         "Carier: extra, got string, expected no such column",
         "extra: extra, got int, expected no such column",
     ]
-    assert str(stop.value).splitlines()[-1].endswith(".select(*Daily.c)")
+    assert stop.value.next_step == (
+        '.withColumnsRenamed({"Carier": "carrier"}); cast what has another type; '
+        "end the transform with .select(*Daily.c)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "step"),
+    [
+        (f"{RIGHT}, 2 more", "end the transform with .select(*Daily.c)"),
+        (RIGHT.replace("1L", "1"), "cast what has another type"),
+        (RIGHT.replace(" carrier", " Carrier"), '.withColumnsRenamed({"Carrier": "carrier"})'),
+        (RIGHT.replace("'AA' carrier, ", ""), "add carrier"),
+        (f"{RIGHT}, 'BB' carrier", "leave one column of each name"),
+    ],
+)
+def test_the_next_step_is_what_mends_the_kind_of_mistake(spark: SparkSession, columns: str, step: str) -> None:
+    with pytest.raises(SchemaMismatch) as stop:
+        verify_columns(frame(spark, columns), SPEC, where=WHERE)
+
+    assert stop.value.next_step == step
+
+
+def test_the_proposed_renaming_mends(spark: SparkSession) -> None:
+    wrong = frame(spark, RIGHT.replace(" carrier", " Carrier"))
+
+    assert verify_columns(wrong.withColumnsRenamed({"Carrier": "carrier"}), SPEC, where=WHERE).count() == 1
 
 
 def test_two_columns_of_one_name_are_told(spark: SparkSession) -> None:

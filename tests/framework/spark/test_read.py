@@ -115,6 +115,8 @@ def test_what_a_consumer_needs_and_the_producer_lacks_is_told_at_once(spark: Spa
 
     assert [line.partition(":")[0] for line in stop.value.details] == ["id", "weight", "speed"]
     assert stop.value.where == "input flights"
+    assert stop.value.next_step is not None
+    assert stop.value.next_step.startswith("declare in More, this job's schema of its input")
 
 
 def test_no_file_is_an_empty_frame(spark: SparkSession) -> None:

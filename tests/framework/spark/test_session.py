@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from framework.errors import SetupError
+from framework.java import find_java
 from framework.spark.archive import archive_home
 from framework.spark.session import SessionSettings, prepare, running
 from framework.spark.settings import effective_settings
@@ -217,3 +218,15 @@ seen["steps"] = [[s.active, s.completed, s.total] for s in steps]
     assert any(active for active, _, _ in seen["steps"])
     assert all(completed <= total for _, completed, total in seen["steps"])
     assert max(completed for _, completed, _ in seen["steps"]) >= 8
+
+
+def test_a_java_home_that_is_passed_over_is_said_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    java = find_java()
+    environ = {"PATH": str(java.home / "bin"), "JAVA_HOME": str(tmp_path / "nowhere")}
+
+    prepare(SessionSettings("x"), environ, notice=told.append)
+
+    assert len(told) == 1
+    assert told[0].startswith(f"JAVA_HOME: {tmp_path}/nowhere/bin/java does not run")
+    assert f"Java {java.version} from PATH is used" in told[0]

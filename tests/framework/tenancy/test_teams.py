@@ -53,6 +53,40 @@ def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace: Path
         assert expected in told
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", ["flights.yaml:1: (whole): expected keys with values (got nothing)"]),
+        (
+            "team: flights\nowners: [nomail]\nstore: {kind: directory, root: data}\npassword: hunter2\n",
+            [
+                "flights.yaml:2: owners.0: expected text that matches ^[^@\\s]+@[^@\\s]+$ (got 'nomail')",
+                "flights.yaml:4: password: unknown key",
+            ],
+        ),
+        (
+            "team: flights\nowners: a@b.c\nstore: {kind: directory}\n",
+            ["flights.yaml:2: owners: expected a list (got 'a@b.c')", "flights.yaml:3: store.root: missing"],
+        ),
+        (
+            "team: flights\nowners: []\nstore: {kind: directory, root: 3}\n",
+            [
+                "flights.yaml:2: owners: expected at least 1 item(s) (got [])",
+                "flights.yaml:3: store.root: expected text (got 3)",
+            ],
+        ),
+    ],
+)
+def test_mistakes_are_told_in_plain_words_and_once(workspace: Path, text: str, told: list[str]) -> None:
+    put(workspace, "flights", text)
+
+    with pytest.raises(ConfigError) as stop:
+        load_teams(workspace)
+
+    assert list(stop.value.details) == told
+    assert all(line in str(stop.value) for line in told)
+
+
 def test_a_key_given_twice_is_told(workspace: Path) -> None:
     put(workspace, "flights", GOOD + "owners: [z@example.org]\n")
 

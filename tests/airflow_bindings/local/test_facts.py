@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from airflow_bindings.demo.drive import Arrival
-from airflow_bindings.demo.facts import task_facts
 from airflow_bindings.demo.itinerary import itineraries
+from airflow_bindings.local.drive import Arrival
+from airflow_bindings.local.facts import task_facts
 from airflow_bindings.local.rest import RunId
 from framework.identity import Epoch, RunKey
 from framework.manifest import InputEntry, Manifest, OutputEntry, ReadEntry

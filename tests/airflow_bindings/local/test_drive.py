@@ -1,14 +1,15 @@
 """Driving runs over REST: which requests are made, in which order, and what a failure says."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_bindings.demo.drive import Driver
-from airflow_bindings.demo.itinerary import Leg, itineraries
+from airflow_bindings.demo.itinerary import itineraries
+from airflow_bindings.local.drive import Driver, Leg
 from airflow_bindings.local.secrets import make
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.supervisor import Running
@@ -95,6 +96,26 @@ def test_a_run_that_was_left_half_way_is_made_anew(server: Server, driver: Drive
     assert changes(server)[-2:] == [("DELETE", f"{FLIGHTS}/dagRuns/r"), ("POST", f"{FLIGHTS}/dagRuns")]
 
 
+def test_a_run_that_is_under_way_in_an_airflow_of_another_process_is_watched(server: Server, driver: Driver) -> None:
+    server.answers["GET", f"{FLIGHTS}/dagRuns"] = [(200, {"dag_runs": [{"dag_run_id": "r"}]})]
+    server.answers["GET", f"{FLIGHTS}/dagRuns/r"] = [(200, {"state": "running"}), (200, {"state": "success"})]
+
+    arrivals = replace(driver, live=replace(driver.live, kept_by_other=True)).travel([itineraries(1)[0][:1]])
+
+    assert len(arrivals) == 1
+    assert changes(server) == [("PATCH", FLIGHTS)]
+
+
+@pytest.mark.parametrize(("status", "record"), [(201, True), (409, True), (404, False)])
+def test_a_file_that_is_known_is_read_at_once(server: Server, driver: Driver, status: int, record: bool) -> None:
+    server.answers["GET", FLIGHTS] = [(200, {"file_token": "a/b"}) if record else (404, {"detail": "none"})]
+    server.answers["PUT", "/api/v2/parseDagFile/a%2Fb"] = [(status, None)]
+
+    driver.refresh(itineraries(1)[0][0])
+
+    assert changes(server) == ([("PUT", "/api/v2/parseDagFile/a%2Fb")] if record else [])
+
+
 def test_a_failed_task_ends_it_with_the_end_of_its_log(server: Server, driver: Driver) -> None:
     lines = [{"event": f"line {number}"} for number in range(50)]
     run = f"{FLIGHTS}/dagRuns/r"
@@ -121,11 +142,26 @@ def test_a_dag_record_of_an_earlier_start_is_not_taken(server: Server, driver: D
 
 
 def test_a_dag_file_that_cannot_be_read_is_said(server: Server, driver: Driver) -> None:
-    error = {"filename": "daily.py", "stack_trace": "Traceback\nNameError: name 'x' is not defined"}
-    server.answers["GET", "/api/v2/importErrors"] = [(200, {"import_errors": [error]})]
+    server.answers["GET", "/api/v2/importErrors"] = [(200, {"import_errors": [import_error("daily.py")]})]
 
     with pytest.raises(DefinitionError, match="NameError"):
         driver.await_dags({"flights.daily": "flights"}, since=NOW)
+
+
+def import_error(file: str, at: str = "2026-01-01T00:00:01Z") -> dict[str, str]:
+    return {"filename": file, "stack_trace": "Traceback\nNameError: name 'x' is not defined", "timestamp": at}
+
+
+@pytest.mark.parametrize("error", [import_error("a/daily.py", "2025-12-31T00:00:00Z"), import_error("b/other.py")])
+def test_an_old_error_and_that_of_another_file_stop_nobody(
+    server: Server, driver: Driver, error: dict[str, str]
+) -> None:
+    server.answers["GET", FLIGHTS] = [(404, {"detail": "none"}), (200, {"last_parsed_time": "2026-01-01T00:00:02Z"})]
+    server.answers["GET", "/api/v2/importErrors"] = [(200, {"import_errors": [error]})]
+
+    driver.await_dags({"flights.daily": "flights"}, since=NOW, file="a/daily.py")
+
+    assert ("GET", "/api/v2/importErrors") in [(method, path) for method, path, _, _ in server.asked]
 
 
 def test_each_date_is_an_itinerary_of_its_own() -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from airflow_bindings.demo.itinerary import Leg
 from airflow_bindings.local.errors import StackFailed
 from airflow_bindings.local.rest import FINISHED, Client, RunId
 from airflow_bindings.local.supervisor import Running
@@ -16,6 +15,18 @@ POLL_S: Final = 1.5
 PARSED_S: Final = 90.0
 LOG_LINES: Final = 14
 DONE: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One run to make: this team's DAG, for this logical date."""
+
+    team: str
+    dag_id: str
+    date: datetime
+
+    def __str__(self) -> str:
+        return f"{self.dag_id} {self.date:%Y-%m-%d}"
 
 
 class Watcher(Protocol):
@@ -52,15 +63,16 @@ class Driver:
     watcher: Watcher
     timeout_s: float
 
-    def await_dags(self, dag_ids: Mapping[str, str], since: datetime) -> None:
+    def await_dags(self, dag_ids: Mapping[str, str], since: datetime, *, file: str | None = None) -> None:
         """Wait until each DAG (id to team) has been read after ``since``: an older record may be of other code.
 
+        Import errors end it, with ``file`` (a path's end) those of that file only.
         Raises: DefinitionError with the file's error; StackFailed.
         """
         deadline = time.monotonic() + PARSED_S
         while missing := [dag for dag, team in dag_ids.items() if not _read_since(self.client(team), dag, since)]:
             self.live.check()
-            self._raise_import_errors()
+            self._raise_import_errors(since, file or "")
             if time.monotonic() > deadline:
                 raise StackFailed(
                     "DAGs did not appear",
@@ -69,6 +81,12 @@ class Driver:
                     next_step=f"read the logs in {self.live.stack.home / 'logs' / 'dag_processor'}",
                 )
             time.sleep(POLL_S)
+
+    def refresh(self, leg: Leg) -> None:
+        """Have the leg's DAG file read now, if Airflow knows it: else it would be when its turn comes."""
+        record = self.client(leg.team).dag(leg.dag_id)
+        if record is not None:
+            self.client(leg.team).read_again(record)
 
     def travel(self, itineraries: Iterable[Sequence[Leg]]) -> list[Arrival]:
         """Make every run, those of one itinerary one after another.
@@ -122,13 +140,17 @@ class Driver:
         if run is not None and client.state(run) in FINISHED:
             client.clear(run)
             return run
+        if run is not None and self.live.kept_by_other:
+            return run
         if run is not None:
             # Left half way by a stack that was stopped; nobody works on it any more.
             client.delete(run)
         return client.trigger(leg.dag_id, leg.date)
 
-    def _raise_import_errors(self) -> None:
-        found = self.live.client("admin").import_errors()
+    def _raise_import_errors(self, since: datetime, file: str) -> None:
+        told = self.live.client("admin").import_errors()
+        # One of before ``since`` may be mended by now.
+        found = [one for one in told if str(one["filename"]).endswith(file) and _moment(one["timestamp"]) >= since]
         if found:
             raise DefinitionError(
                 "a DAG file cannot be read",
@@ -141,7 +163,11 @@ class Driver:
 def _read_since(client: Client, dag_id: str, since: datetime) -> bool:
     record = client.dag(dag_id)
     parsed = record and record.get("last_parsed_time")
-    return bool(parsed) and datetime.fromisoformat(str(parsed)) >= since
+    return bool(parsed) and _moment(parsed) >= since
+
+
+def _moment(text: object) -> datetime:
+    return datetime.fromisoformat(str(text))
 
 
 def _failure(client: Client, leg: Leg, run: RunId, instances: Iterable[Mapping[str, Any]]) -> JobFailed:

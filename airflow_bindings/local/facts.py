@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from airflow_bindings.demo.drive import Arrival
+from airflow_bindings.local.drive import Arrival
 from framework.identity import RunKey
 from framework.report import Account, result_of
 from framework.storage.paths import run_path, segment_of_date

@@ -1,0 +1,62 @@
+"""Finding the local Airflow that another process of ours keeps running: where it listens is a file in its home."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow_bindings.local.secrets import load_or_make
+from airflow_bindings.local.settings import AirflowStack
+from airflow_bindings.local.supervisor import Running, lock_of
+from framework.errors import SetupError
+from framework.launch.local_runner import write
+
+
+@contextmanager
+def findable(live: Running) -> Iterator[None]:
+    """While the block runs, ``kept`` finds this Airflow."""
+    place = _place(live.stack)
+    write(place, json.dumps({"port": live.stack.port, "teams": live.stack.teams}))
+    try:
+        yield
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def kept(stack: AirflowStack) -> Running | None:
+    """The Airflow with the home of ``stack`` that another process keeps; None when there is none.
+
+    Raises: SetupError when it is busy with something else, or was started before one of the stack's teams was there.
+    """
+    if not _in_use(lock_of(stack.home)):
+        return None
+    place = _place(stack)
+    found = json.loads(place.read_text()) if place.is_file() else {}
+    if not set(stack.teams) <= set(found.get("teams", ())):
+        raise SetupError(
+            "the local Airflow cannot be used now",
+            where=str(stack.home),
+            got="it knows the teams " + ", ".join(found["teams"]) if found else "it is starting, or runs the demo",
+            next_step="wait until it is done, or stop it with Ctrl-C where it was started",
+        )
+    secrets = load_or_make(stack.home, stack.users)
+    return Running(replace(stack, port=found["port"]), secrets, (), datetime.now(UTC), kept_by_other=True)
+
+
+def _place(stack: AirflowStack) -> Path:
+    return stack.home / "kept.json"
+
+
+def _in_use(lock: Path) -> bool:
+    if not lock.is_file():
+        return False
+    # A lock held by a dead process is none, so that a file left by a crash misleads nobody.
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,57 @@
+"""What a person sees of runs in a local Airflow: progress while they work, a table of the outputs, the next steps."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from airflow_bindings.local.drive import DONE, Leg
+from airflow_bindings.local.facts import TaskFacts
+from framework.cli import show
+from framework.world import World
+
+HEADS: Final = ("team", "dag", "task", "run", "attempt", "rows read", "rows written", "bytes", "seconds", "path")
+NUMBERS: Final = ("attempt", "rows read", "rows written", "bytes", "seconds")
+
+
+@dataclass
+class Talk:
+    """Tells what happens, on stderr, with the seconds since the start. Also watches the runs."""
+
+    began: float = field(default_factory=time.monotonic)
+    told: set[tuple[Leg, str, int]] = field(default_factory=set)
+
+    def __call__(self, text: str) -> None:
+        show.remark(f"{time.monotonic() - self.began:6.1f} s  {text}")
+
+    def started(self, leg: Leg, *, again: bool) -> None:
+        self(f"{leg}: {'cleared, running again' if again else 'started'}")
+
+    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]]) -> None:
+        done = [one for one in instances if one["state"] in DONE]
+        for one in done:
+            name = (leg, str(one["task_id"]), int(one["map_index"]))
+            if name not in self.told:
+                self.told.add(name)
+                took = f"{one['duration'] or 0:.1f} s"
+                self(f"{leg}: {one['task_id']} {one['state']} in {took} ({len(done)} of {len(instances)})")
+
+
+def tell_outputs(rows: Sequence[TaskFacts], world: World) -> None:
+    """Every output with its numbers and its path, and below which stores those are."""
+    show.say()
+    show.table(HEADS, (_cells(row) for row in rows), right=NUMBERS)
+    roots = sorted({world.store(row.key.team).root for row in rows})
+    show.say(f"\nPaths are below {', '.join(roots)}.\n")
+
+
+def look_closer(rows: Sequence[TaskFacts]) -> Iterator[str]:
+    """The commands that look at one of the outputs."""
+    for row in rows[-1:]:
+        yield f"  teamspark outputs ls {row.key.task}"
+        yield f"  teamspark outputs show {row.key}"
+
+
+def _cells(row: TaskFacts) -> tuple[object, ...]:
+    key, numbers = row.key, (f"{row.rows_read:,}", f"{row.rows_written:,}", show.size(row.bytes_written))
+    return (key.team, key.dag_id, key.task_id, key.run, row.attempt, *numbers, f"{row.seconds:.1f}", row.path)
