@@ -45,7 +45,7 @@ def test_all_mistakes_of_all_files_come_at_once_with_their_lines(workspace: Path
     for expected in (
         "first.yaml:1: team: not a team name",
         "first.yaml:2: owners",
-        "first.yaml:3: store.root: Field required",
+        "first.yaml:3: store.root: missing",
         "first.yaml:5: store.rot: unknown key",
         "second.yaml:2: not YAML",
         "third.yaml:1: team 'other' must be in other.yaml",
@@ -164,7 +164,7 @@ def test_the_workspace_is_found_from_below_or_missed_in_words(
     [
         ("{kind: tape, root: x}", "'directory', 'efs', 's3'"),
         ("{root: x}", "discriminator 'kind'"),
-        ("{kind: s3}", "flights.yaml:3: store.bucket: Field required"),
+        ("{kind: s3}", "flights.yaml:3: store.bucket: missing"),
         ("{kind: s3, bucket: s3://flights}", "store.bucket: expected a bucket's name"),
         ("{kind: s3, bucket: Flights_Data}", "store.bucket: expected a bucket's name"),
         ("{kind: s3, bucket: flights.data}", "store.bucket: expected a bucket's name"),
