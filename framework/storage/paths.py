@@ -175,7 +175,11 @@ def explain_path(key: RunKey) -> tuple[SegmentNote, ...]:
     """Every segment of ``run_path(key)`` with what it was made of and why."""
     run_path(key)
     notes = [
-        SegmentNote(_team(key.team), key.team, "the team, as it is: a team's name holds nothing that a path would have to spell otherwise"),
+        SegmentNote(
+            _team(key.team),
+            key.team,
+            "the team, as it is: a team's name holds nothing that a path would have to spell otherwise",
+        ),
         _id_note(key.dag_id, "DAG id"),
         _id_note(key.task_id, "task id"),
         _run_note(key.run),
