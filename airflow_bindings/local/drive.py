@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from airflow_bindings.local.errors import StackFailed
+from airflow_bindings.local.errors import AirflowRefused, StackFailed
 from airflow_bindings.local.rest import FINISHED, Client, RunId
 from airflow_bindings.local.supervisor import Running
 from framework.errors import DefinitionError, JobFailed
@@ -83,10 +84,11 @@ class Driver:
             time.sleep(POLL_S)
 
     def refresh(self, leg: Leg) -> None:
-        """Have the leg's DAG file read now, if Airflow knows it: else it would be when its turn comes."""
+        """Ask for the leg's DAG file to be read now, if Airflow knows it. Refused, it is read when its turn comes."""
         record = self.client(leg.team).dag(leg.dag_id)
         if record is not None:
-            self.client(leg.team).read_again(record)
+            with suppress(AirflowRefused):
+                self.client(leg.team).read_again(record)
 
     def travel(self, itineraries: Iterable[Sequence[Leg]]) -> list[Arrival]:
         """Make every run, those of one itinerary one after another.

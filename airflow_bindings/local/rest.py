@@ -117,11 +117,9 @@ class Client:
         return None if reply.status == HTTPStatus.NOT_FOUND else _mapping(_ok(Request("GET", dag_id), reply))
 
     def read_again(self, record: Mapping[str, Any]) -> None:
-        """Have the file of a DAG's record read before others. Asking twice is asking once."""
+        """Have the file of a DAG's record read before others; AirflowRefused where that is asked for already."""
         path = f"/api/v2/parseDagFile/{quote(record['file_token'], safe='')}"
-        reply = self.call("PUT", path)
-        if reply.status != HTTPStatus.CONFLICT:
-            _ok(Request("PUT", path), reply)
+        _ok(Request("PUT", path), self.call("PUT", path))
 
     def import_errors(self) -> list[Mapping[str, Any]]:
         """DAG files that could not be read: ``filename``, ``bundle_name``, ``stack_trace``."""

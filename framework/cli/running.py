@@ -65,6 +65,9 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
         if _holds_something(settings.log):
             bar.notice(f"Spark's log: {settings.log}")
         raise
+    except KeyboardInterrupt:
+        settings.log.unlink(missing_ok=True)
+        raise
     settings.log.unlink(missing_ok=True)
     return result
 

@@ -30,7 +30,7 @@ class Interrupts:
 
     def hear(self) -> None:
         """Take SIGINT (back): pyspark takes it whenever a context starts. Ignored it stays ignored."""
-        if in_main_thread():
+        if in_main_thread() and self.before is not None:  # None: not Python's to give back
             signal.signal(signal.SIGINT, self._heard if callable(self.before) else self.before)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
@@ -48,7 +48,7 @@ def watched() -> Iterator[Interrupts]:
             logger = logging.getLogger(name)
             logger.addFilter(quiet := _Quiet(interrupts.came))
             undo.callback(logger.removeFilter, quiet)
-        if in_main_thread():
+        if in_main_thread() and interrupts.before is not None:
             undo.callback(signal.signal, signal.SIGINT, interrupts.before)
         interrupts.hear()
         yield interrupts

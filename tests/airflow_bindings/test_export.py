@@ -1,4 +1,4 @@
-"""``teamspark dags export``, as a process of its own: it needs no Airflow home and no database."""
+"""``teamspark dags``, as a process of its own: what it asks of DAG files needs no Airflow home and no database."""
 
 import json
 import subprocess
@@ -30,9 +30,13 @@ def _workspace(place: Path, **files: str) -> Path:
 
 
 def _export(workspace: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return _dags(workspace, "export", *words)
+
+
+def _dags(workspace: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "ignore", "-c", "from framework.cli import main; main()"]
     return subprocess.run(
-        [*command, "--workspace", str(workspace), "dags", "export", *words],
+        [*command, "--workspace", str(workspace), "dags", *words],
         cwd=Path.cwd(),
         env={"PATH": "/usr/bin:/bin", "HOME": str(workspace)},
         capture_output=True,
@@ -104,3 +108,27 @@ def test_two_dags_that_share_a_stored_name_stop_the_export(tmp_path: Path) -> No
 
     assert run.returncode == 64
     assert "flights/flights.daily/raw: two tasks are stored under this name" in run.stderr
+
+
+def test_a_run_of_a_dag_that_is_not_there_starts_no_airflow(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path, flights=FLIGHTS)
+
+    no_team = _dags(workspace, "run", "bakers.daily", "--date", "2013-01-01")
+    no_dag = _dags(workspace, "run", "flights.dialy", "--date", "2013-01-01")
+
+    assert (no_team.returncode, no_dag.returncode) == (64, 64)
+    assert "an id that starts with flights." in no_team.stderr
+    assert "there is no such DAG" in no_dag.stderr
+    assert "expected: flights.daily" in no_dag.stderr
+    assert not (workspace / ".teamspark").exists()
+
+
+def test_a_run_of_a_file_that_does_not_load_tells_why_at_once(tmp_path: Path) -> None:
+    workspace = _workspace(
+        tmp_path, flights='with DAG("flights.x", schedule=None):\n    Spark(task_id="t", job=JOB, tag="x")'
+    )
+
+    run = _dags(workspace, "run", "flights.x", "--date", "2013-01-01")
+
+    assert run.returncode == 64
+    assert "t: tag: not supported in this version" in run.stderr

@@ -106,7 +106,7 @@ def test_a_run_that_is_under_way_in_an_airflow_of_another_process_is_watched(ser
     assert changes(server) == [("PATCH", FLIGHTS)]
 
 
-@pytest.mark.parametrize(("status", "record"), [(201, True), (409, True), (404, False)])
+@pytest.mark.parametrize(("status", "record"), [(201, True), (409, True), (403, True), (404, False)])
 def test_a_file_that_is_known_is_read_at_once(server: Server, driver: Driver, status: int, record: bool) -> None:
     server.answers["GET", FLIGHTS] = [(200, {"file_token": "a/b"}) if record else (404, {"detail": "none"})]
     server.answers["PUT", "/api/v2/parseDagFile/a%2Fb"] = [(status, None)]

@@ -396,6 +396,8 @@ def test_how_a_run_ends_that_its_job_ends(
     assert (done.returncode, done.stdout) == (code, "")
     assert told in done.stderr
     assert not any(word in done.stderr for word in ("Traceback", "py4j", "ERROR"))
+    # A log stays for who wants to know why a run failed.
+    assert len([*(workspace / ".teamspark/logs").iterdir()]) == (name != "Interrupted")
 
 
 def test_a_job_file_that_exits_fails_every_command_that_reads_it(

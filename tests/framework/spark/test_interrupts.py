@@ -26,8 +26,17 @@ settings = SessionSettings("child", archive_dir=Path({archives!r}), short_job=Tr
                            conf={{"spark.driver.memory": "1g"}})
 born = []
 
+def is_spark(pid):
+    # Not the `java -version` that is asked before, and no fork that is still this program.
+    words = Path(f"/proc/{{pid}}/cmdline").read_text().split("\\0")
+    return words[1].endswith("/spark-submit") or (words[0].endswith("/java") and "-version" not in words)
+
 def children():
-    return [int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
+    found = [int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
+    try:
+        return [pid for pid in found if is_spark(pid)]
+    except (OSError, IndexError):
+        return []  # one has just ended
 
 def runs(pid):
     try:
@@ -58,9 +67,15 @@ def child(code: str, folder: Path) -> tuple[dict[str, Any], str]:
     """What ``code`` puts into ``seen``, and all of stderr."""
     head = HEAD.format(archives=str(archive_home()), log=str(folder / "jvm.log"))
     env = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    (folder / "tmp").mkdir()
     script = f"{head}\nseen = {{}}\n{code}\nprint(json.dumps(seen))\n"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=env | {"TMPDIR": str(folder / "tmp")},
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
