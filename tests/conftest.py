@@ -1,13 +1,14 @@
 """What holds for every test: nothing from the machine's or the user's environment leaks in."""
 
 import os
+import signal
 
 import pytest
 
 from tests.servers.buckets import s3_bucket, s3_place, s3_store
 from tests.servers.seaweed import seaweed
 
-__all__ = ["clean_environment", "s3_bucket", "s3_place", "s3_store", "seaweed"]
+__all__ = ["clean_environment", "interruptible", "s3_bucket", "s3_place", "s3_store", "seaweed"]
 
 FOREIGN = ("AIRFLOW_", "AWS_", "TEAMSPARK_", "SPARK_", "PYSPARK_")
 
@@ -17,3 +18,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting that a test needs, it sets itself."""
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """Started in the background by a shell, all processes here would inherit that Ctrl-C is to be ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
