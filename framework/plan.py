@@ -198,7 +198,7 @@ def _resolve(port: InputPort, request: PlanRequest, run: Run, world: World) -> P
     if not reads:
         return AbsentInput(port) if port.optional else _no_indices(port, edges)
     for read in reads:
-        _require_compatible(port, read)
+        _require_compatible(port, read, request.config.job)
     return RunInput(port, reads)
 
 
@@ -314,13 +314,15 @@ def _with_output(published: Published, edge: EdgeRef) -> Published:
     return published
 
 
-def _require_compatible(port: InputPort, read: PinnedRun) -> None:
+def _require_compatible(port: InputPort, read: PinnedRun, job: str) -> None:
     wrong = missing_for(port.schema, read.schema)
     if wrong:
         raise SchemaMismatch(
             f"input '{port.name}' does not fit what its producer published",
-            where=f"{read.published.key} attempt {read.published.number}",
+            where=job,
+            got=f"{read.published.key} attempt {read.published.number}, output '{read.output}'",
             expected=port.schema.name,
             details=wrong,
-            next_step="change the consumer's schema, or publish the old columns under a new output name",
+            next_step=f"declare in {port.schema.name}, this job's schema of its input, what was written, or give a column "
+            "that may be missing a default; else ask the producer for a new output beside the old one",
         )

@@ -212,7 +212,8 @@ def test_an_incompatible_producer_is_named_with_the_columns(place: Place) -> Non
     with pytest.raises(SchemaMismatch) as stop:
         place.plan(One, edge())
     assert "size" in str(stop.value)
-    assert "flights/flights.daily/ingest" in str(stop.value)
+    assert stop.value.where == "jobs.flights.x:X"
+    assert "flights/flights.daily/ingest" in str(stop.value.got)
 
 
 def test_several_edges_are_a_union_in_order(place: Place) -> None:
