@@ -114,10 +114,12 @@ class DirectoryStore:
 
     def settle(self, files: Iterable[tuple[str, int]]) -> None:
         sizes = sizes_by_folder(files)
+        mounts: dict[int, str] = {}
         for path, expected in sizes.items():
             with translated(path), self._folder(split_path(path)) as folder:
                 descriptors.check_sizes(folder, path.rstrip("/"), expected)
-        self._sync(sizes)
+                mounts.setdefault(os.fstat(folder).st_dev, path)
+        self._sync(sizes, mounts.values())
 
     def delete(self, paths: Iterable[str]) -> None:
         attempts: set[tuple[str, ...]] = set()
@@ -136,13 +138,13 @@ class DirectoryStore:
         with suppress(OSError), self._folder(attempt[:-1]) as run:
             descriptors.remove_empty(run, attempt[-1])
 
-    def _sync(self, names: Mapping[str, Iterable[str]]) -> None:
-        """Make what other processes wrote durable: by one call for the file system where there is one.
+    def _sync(self, names: Mapping[str, Iterable[str]], mounts: Iterable[str]) -> None:
+        """Make what other processes wrote durable: by one call for each file system (``mounts``) where there is one.
 
         Synced one by one, a thousand small files cost ten times as much on an ordinary disk as by that call.
         """
         sync_all = descriptors.syncfs()
-        for path in ["/"] if sync_all else names:
+        for path in mounts if sync_all else names:
             with translated(path), self._folder(split_path(path)) as folder:
                 if sync_all is None:
                     descriptors.sync_each(folder, names[path])

@@ -240,3 +240,29 @@ def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
 
     with pytest.raises(SetupError):
         store.read("/flights/pipe")
+
+
+MOUNTED = """
+import os, sys
+from pathlib import Path
+from framework.storage import descriptors
+from framework.storage.posix import DirectoryStore
+root, flushed, call = Path(sys.argv[1]), [], descriptors.syncfs()
+descriptors.syncfs = lambda: lambda folder: (flushed.append(os.fstat(folder).st_dev), call(folder))
+paths = ["/flights/a", "/flights/b", "/insights/a"]
+for path in paths:
+    (root / path[1:]).write_bytes(b"x")
+DirectoryStore(root).settle([(path, 1) for path in paths])
+print(flushed == [(root / team).stat().st_dev for team in ("flights", "insights")])
+"""
+
+
+def test_every_file_system_below_the_root_is_flushed_once(tmp_path: Path) -> None:
+    (tmp_path / "flights").mkdir()
+    (tmp_path / "insights").mkdir()
+    (tmp_path / "program.py").write_text(MOUNTED)
+    script = f"mount -t tmpfs tmpfs {tmp_path}/insights && exec {sys.executable} {tmp_path}/program.py {tmp_path}"
+
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "True\n", done.stderr
