@@ -35,16 +35,19 @@ class Snapshot:
         """The columns that consumers see."""
         return spec_of(self.meta.schema, name=name)
 
-    def up_to(self, moment: datetime | None, *, strictly: bool = False) -> tuple[AddFile, ...]:
-        """The files of runs up to ``moment`` (``strictly``: before it), all when it is None; sorted by path."""
-        return tuple(
-            file for _, file in sorted(self.files.items()) if moment is None or _in_time(file.run, moment, strictly)
-        )
+    def up_to(self, moment: datetime | None) -> tuple[AddFile, ...]:
+        """The files of runs up to ``moment``, all when it is None; sorted by path."""
+        return tuple(file for _, file in sorted(self.files.items()) if moment is None or _in_time(file.run, moment))
+
+    def newest_run(self, moment: datetime | None) -> datetime | None:
+        """The date of the newest run up to ``moment`` that the table has, with rows or without."""
+        dates = (dated_run(app.split("/")[4]) for app in self.txns)  # an app is the path of a run
+        return max((date for date in dates if date is not None and (moment is None or date <= moment)), default=None)
 
 
-def _in_time(run: str, moment: datetime, strictly: bool) -> bool:
+def _in_time(run: str, moment: datetime) -> bool:
     date = dated_run(run)
-    return date is not None and (date < moment if strictly else date <= moment)
+    return date is not None and date <= moment
 
 
 def based_on(state: Commit, version: int) -> Snapshot:

@@ -169,7 +169,7 @@ def test_every_parameter_that_is_no_port_is_told_at_once() -> None:
     told = {line.partition(":")[0]: line.partition(": ")[2] for line in refusal_of(transform)}
 
     assert told["a"] == "inputs are given by name; remove the /"
-    assert told["b"].startswith("int is neither input nor injected; expected Frame[S], Run or SparkSession")
+    assert told["b"].startswith("int is neither input nor injected; expected Frame[S], Table[S], Run or SparkSession")
     assert told["b"].endswith("parameters of the job are fields of its class")
     assert told["c"] == told["f"] == "does not say what its rows are; write Frame[S], S being a Schema"
     assert told["d"] == "is one row; write Frame[Flight]"
@@ -204,7 +204,7 @@ class Taken(NamedTuple):
 @pytest.mark.parametrize(
     ("returned", "sentences"),
     [
-        (None, ["NoneType is no output; expected Frame[S], or a NamedTuple of them"]),
+        (None, ["NoneType is no output; expected Frame[S] or Table[S], or a NamedTuple of them"]),
         (Frame[Flight] | None, ["an output is always there"]),
         (Flight, ["is one row; write Frame[Flight]"]),
         (Annotated[Frame[Flight], Input()], ["means nothing here; there are Output(...)"]),
@@ -228,7 +228,9 @@ def test_a_missing_return_annotation_is_told() -> None:
     def transform(self, flights: Frame[Flight]):  # type: ignore[no-untyped-def]  # the mistake under test
         return flights
 
-    assert refusal_of(transform) == ("it does not say what it returns; expected -> Frame[S], or a NamedTuple of them",)
+    assert refusal_of(transform) == (
+        "it does not say what it returns; expected -> Frame[S] or Table[S], or a NamedTuple of them",
+    )
 
 
 def test_foreign_names_belong_to_sources_only() -> None:
@@ -281,7 +283,7 @@ def test_parameters_that_json_cannot_hold_are_told() -> None:
 def test_a_job_of_an_unknown_kind_of_input_is_refused() -> None:
     import framework
 
-    for name in ("Table", "Files", "Contract"):
+    for name in ("Files", "Contract"):
         assert name not in framework.__all__
         with pytest.raises(AttributeError):
             getattr(framework, name)

@@ -40,7 +40,10 @@ def abandoned(store: Clocked) -> str:
 
 
 def steps(store: Clocked) -> list[tuple[str, int | None, int]]:
-    return [(step.action, step.attempt, len(step.files)) for step in steps_of(survey(store, KEY, holds=lambda _: False), GRACE_S)]
+    return [
+        (step.action, step.attempt, len(step.files))
+        for step in steps_of(survey(store, KEY, holds=lambda _: False), GRACE_S)
+    ]
 
 
 def test_everything_below_an_attempt_goes_and_its_log_stays(directory: DirectoryStore) -> None:

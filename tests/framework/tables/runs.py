@@ -66,21 +66,22 @@ def publish(
     spec: SchemaSpec = SPEC,
     parts: int = 1,
     map_count: int | None = None,
+    output: str = OUTPUT,
 ) -> Published:
     """Write ``content`` in so many files (none when it is empty) and publish it; the table is not touched."""
     pieces = [content[part::parts] for part in range(parts)] if content else []
-    folder = attempt.output_dir(OUTPUT, table=True)
+    folder = attempt.output_dir(output, table=True)
     entries = []
     for part, piece in enumerate(pieces):
         data = parquet(piece, spec)
-        entries.append(FileEntry(path=f"{OUTPUT}/part-{part}.parquet", bytes=len(data), rows=len(piece)))
-        (path,) = paths_below(folder, OUTPUT, entries[-1:])
+        entries.append(FileEntry(path=f"{output}/part-{part}.parquet", bytes=len(data), rows=len(piece)))
+        (path,) = paths_below(folder, output, entries[-1:])
         store.put_if_absent(path, data)
-    output = OutputEntry(
-        name=OUTPUT,
+    entry = OutputEntry(
+        name=output,
         schema_=spec.to_json(),
         rows=len(content),
-        bytes=sum(entry.bytes for entry in entries),
+        bytes=sum(file.bytes for file in entries),
         files=tuple(entries),
         table=True,
     )
@@ -92,7 +93,7 @@ def publish(
         clear_number=attempt.claim.clear_number,
         job="jobs.flights.delays:History",
         contract="0",
-        outputs=(output,),
+        outputs=(entry,),
         map_count=map_count,
     )
     return RunLog(store, attempt.key, pause=lambda _: None).publish(attempt, manifest)

@@ -1,6 +1,7 @@
 """A log that is whole is read, a log that is not is said to be so: never is an older or smaller table handed out."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ def test_rows_up_to_a_day_leave_the_future_out(store: MemoryStore) -> None:
     found = table(store).latest()
     assert found is not None
     assert {file.run for file in found.up_to(FIRST_DAY)} == {day(0).run}
-    assert found.up_to(FIRST_DAY, strictly=True) == ()
+    assert found.up_to(FIRST_DAY - timedelta(1)) == ()
+    assert found.newest_run(FIRST_DAY + timedelta(2.5)) == FIRST_DAY + timedelta(2)
+    assert found.newest_run(FIRST_DAY - timedelta(1)) is None
     assert len(found.up_to(None)) == 10
 
 
