@@ -67,6 +67,11 @@ class AddFile:
         }
 
 
+def stats_json(rows: int | None) -> str | None:
+    """What Delta shall know of a file: how many rows it has."""
+    return None if rows is None else json.dumps({"numRecords": rows})
+
+
 @dataclass(frozen=True, slots=True)
 class RemoveFile:
     """A file that left the table. It stays in the store for as long as retention says."""

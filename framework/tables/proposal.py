@@ -12,10 +12,9 @@ from typing import Any, Final, Literal
 from framework.schema.spec import SchemaSpec
 from framework.storage.attempts import Published
 from framework.storage.paths import run_path, table_path, table_share
-from framework.tables.actions import ENGINE, AddFile, Commit, Protocol, RemoveFile, TableMeta, Txn
+from framework.tables.actions import ENGINE, AddFile, Commit, Protocol, RemoveFile, TableMeta, Txn, stats_json
 from framework.tables.schemas import delta_schema, evolved
 from framework.tables.snapshot import Snapshot
-from framework.tables.stats import stats_json
 
 # Foreign tools follow these: the log is the table's history, and the data is teamspark's to remove.
 CONFIGURATION: Final[Mapping[str, str]] = MappingProxyType({"delta.enableExpiredLogCleanup": "false"})
@@ -42,15 +41,12 @@ Settled = Literal["committed", "superseded"]
 """The table has this attempt's rows already; or a newer one's."""
 
 
-def proposal_of(published: Published, output: str, stats: Mapping[str, str] = MappingProxyType({})) -> Proposal:
-    """What ``published`` wants of the table of its output. ``stats``: by logical path, what Delta shall know of a file.
-
-    Raises: KeyError, InputCorrupt.
-    """
+def proposal_of(published: Published, output: str) -> Proposal:
+    """What ``published`` wants of the table of its output. Raises: KeyError, InputCorrupt."""
     entry, key = published.output(output), published.key
     below = f"{table_path(key.task, output)}/"
     files = tuple(
-        AddFile(path.removeprefix(below), file.bytes, 0, stats.get(path) or stats_json(file.rows))
+        AddFile(path.removeprefix(below), file.bytes, 0, stats_json(file.rows))
         for path, file in zip(published.paths(output), entry.files, strict=True)
     )
     return Proposal(

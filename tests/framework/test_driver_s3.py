@@ -12,12 +12,13 @@ import pytest
 
 from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.hashing import ContentHash, hash_files
-from framework.identity import Epoch, RunKey
+from framework.identity import Epoch, RunKey, TaskKey
 from framework.schema.spec import SchemaSpec
 from framework.storage.attempts import published_files
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
+from framework.tables.log import TableLog
 from tests.servers.seaweed import Seaweed
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
@@ -32,7 +33,7 @@ from annotated_types import Ge
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from framework import Frame, Job, Schema
+from framework import Frame, Job, Schema, Table
 
 
 class Number(Schema, key=("n",)):
@@ -48,7 +49,7 @@ class Sum(Schema, key=("text",)):
 
 class Halves(NamedTuple):
     default: Frame[Number]
-    upper: Frame[Number]
+    upper: Table[Number]
 
 
 class Numbers(Job):
@@ -60,8 +61,8 @@ class Numbers(Job):
 
 
 class Sums(Job):
-    def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
-        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+    def transform(self, numbers: Frame[Number], history: Table[Number]) -> Frame[Sum]:
+        return numbers.union(history).groupBy("text").agg(F.sum("n").alias("total"))
 """
 
 
@@ -107,7 +108,7 @@ def drive(place: Path, job: str, **edges: EdgeRef) -> RunResult:
 
 def hand_over(place: Path) -> tuple[RunResult, RunResult]:
     edge = EdgeRef(team="numbers", dag_id="numbers.daily", task_id="numbers", output="upper", same_dag=True)
-    return drive(place, "Numbers"), drive(place, "Sums", numbers=edge)
+    return drive(place, "Numbers"), drive(place, "Sums", numbers=edge, history=edge)
 
 
 def contents(store: Store, task: str) -> dict[str, ContentHash]:
@@ -117,6 +118,12 @@ def contents(store: Store, task: str) -> dict[str, ContentHash]:
         entry.name: hash_files(published_files(store, published, entry.name), SchemaSpec.from_json(entry.schema_))
         for entry in published.manifest.outputs
     }
+
+
+def table_of(store: Store) -> tuple[int, int]:
+    found = TableLog.of(store, TaskKey("numbers", "numbers.daily", "numbers"), "upper").latest()
+    assert found is not None
+    return found.version, sum(file.rows or 0 for file in found.up_to(DAY))
 
 
 def test_a_bucket_and_a_directory_get_equal_outputs(
@@ -134,6 +141,7 @@ def test_a_bucket_and_a_directory_get_equal_outputs(
         assert {name: facts.rows for name, facts in mine.outputs.items()} == {
             name: facts.rows for name, facts in theirs.outputs.items()
         }
-    assert in_bucket[1].rows_read == in_directory[1].rows_read == 2000
+    assert in_bucket[1].rows_read == in_directory[1].rows_read == 4000
+    assert table_of(s3_store) == table_of(directory) == (0, 2000)
     for task in ("numbers", "sums"):
         assert contents(s3_store, task) == contents(directory, task)

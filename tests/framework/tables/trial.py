@@ -27,12 +27,11 @@ from framework.schema.model import schema_spec
 from framework.storage.base import Store
 from framework.storage.paths import run_path, table_path, table_share
 from framework.storage.posix import DirectoryStore
-from framework.tables.actions import AddFile, RemoveFile, Txn, commit_bytes
+from framework.tables.actions import AddFile, RemoveFile, Txn, commit_bytes, stats_json
 from framework.tables.actions import Commit as Entry
 from framework.tables.commit import commit
 from framework.tables.log import TableLog
 from framework.tables.proposal import Proposal
-from framework.tables.stats import stats_json
 from tests.framework.tables.runs import OUTPUT, TASK, Delay, day
 
 KINDS: Final = ("teamspark", "deltalake", "naive")
