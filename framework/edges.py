@@ -57,10 +57,12 @@ def pin_runs(edge: EdgeRef, config: ExportedConfig, world: World) -> tuple[Pinne
 
 
 def pin_table(edge: EdgeRef, *, as_of: str, config: ExportedConfig, world: World) -> PinnedTable | None:
-    """The table of ``edge`` as it is now, rows of runs up to mine; None for my own table before its first row.
+    """The table of ``edge`` as it is now, rows of runs up to mine; None while there is none and need not be one.
 
-    Of another task's table, its run of my date has to be in it. My own table is read without my own run, so that a
-    second attempt does not see what the first one wrote.
+    Of another task's table, its run of my date (or its latest) has to be in it. My own table is read without my own run,
+    so that a second attempt does not see what the first one wrote, and need not be there for my first run.
+
+    Raises: DefinitionError, PolicyError, FinalError, InputCorrupt; NotYet, StoreUnavailable.
     """
     task = TaskKey(edge.team, edge.dag_id, edge.task_id)
     world.teams.require_grant(config.key.team, task)
@@ -68,13 +70,9 @@ def pin_table(edge: EdgeRef, *, as_of: str, config: ExportedConfig, world: World
     mine = config.run.logical_date or config.run.run_after
     asked = _asked_of(edge, config, store) if not own else ()
     snapshot = TableLog.of(store, task, edge.output).latest()
-    if snapshot is None and own:
-        return None
-    if snapshot is None:
-        raise _nothing_at(store, task, f"a run's rows in the table '{edge.output}'")
     _require_in_table(asked, snapshot, edge)
-    if edge.max_age_s is not None:
-        _require_recent(edge, task, snapshot.newest_run(mine), mine)
+    if snapshot is None:
+        return None
     moment = None if as_of == "latest" else mine
     return pinned(task, edge.output, snapshot, Span(moment, config.key.run if own else None))
 
@@ -92,13 +90,13 @@ def _asked_of(edge: EdgeRef, config: ExportedConfig, store: Store) -> tuple[Publ
     return found
 
 
-def _require_in_table(asked: tuple[Published, ...], snapshot: Snapshot, edge: EdgeRef) -> None:
-    late = [one for one in asked if snapshot.attempt_of(run_path(one.key)) < one.number]
+def _require_in_table(asked: tuple[Published, ...], snapshot: Snapshot | None, edge: EdgeRef) -> None:
+    late = [one for one in asked if snapshot is None or snapshot.attempt_of(run_path(one.key)) < one.number]
     if late:
         raise NotYet(
             "a run is published, and its rows are not in the table yet",
             where=f"{late[0].key} attempt {late[0].number}, table '{edge.output}'",
-            got=f"version {snapshot.version} of the table",
+            got="no table" if snapshot is None else f"version {snapshot.version} of the table",
             next_step="wait for the producer to end; if it was killed before the commit, its next try makes it",
         )
 

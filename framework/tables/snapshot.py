@@ -39,11 +39,6 @@ class Snapshot:
         """The files of runs up to ``moment``, all when it is None; sorted by path."""
         return tuple(file for _, file in sorted(self.files.items()) if moment is None or _in_time(file.run, moment))
 
-    def newest_run(self, moment: datetime | None) -> datetime | None:
-        """The date of the newest run up to ``moment`` that the table has, with rows or without."""
-        dates = (dated_run(app.split("/")[4]) for app in self.txns)  # an app is the path of a run
-        return max((date for date in dates if date is not None and (moment is None or date <= moment)), default=None)
-
 
 def _in_time(run: str, moment: datetime) -> bool:
     date = dated_run(run)

@@ -145,7 +145,10 @@ def test_my_run_of_the_producer_has_to_be_in_the_table(world: World, store: Memo
 
 
 def test_published_is_not_yet_in_the_table(world: World, store: MemoryStore) -> None:
-    fill(store, 0)
+    first = published(store, day(0))
+    with pytest.raises(NotYet, match="its rows are not in the table yet"):
+        planned(world, Up, edge())
+    commit_output(store, first, OUTPUT)
     late = published(store, day(0), 2)
 
     with pytest.raises(NotYet, match="its rows are not in the table yet"):
@@ -165,6 +168,10 @@ def test_all_indices_of_a_mapped_producer_have_to_be_there(world: World, store: 
         planned(world, Up, edge(map_count=2))
     commit_output(store, late[1], OUTPUT)
     assert only(planned(world, Up, edge(map_count=2))).tables[0].rows == 6
+
+
+def test_a_producer_mapped_over_nothing_needs_no_table(world: World) -> None:
+    assert only(planned(world, Up, edge(map_count=0))).tables == ()
 
 
 def test_nobody_has_written_to_it(world: World) -> None:
