@@ -1,6 +1,6 @@
 """Rows of many runs in one table: none lost, none twice, none older than before; and what happens without the guards."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
@@ -30,20 +30,31 @@ MOODS: dict[str, Callable[[Store], Store]] = {
 }
 
 
-@pytest.fixture(params=["memory", "directory", "s3"])
-def calm(request: pytest.FixtureRequest) -> Store:
-    if request.param == "memory":
+# The seam is the same everywhere: faults in memory, the real thing on its own.
+PLACES = [*(("memory", mood) for mood in MOODS), ("directory", "plain"), ("s3", "plain")]
+
+
+@pytest.fixture(params=PLACES, ids="-".join)
+def mood(request: pytest.FixtureRequest) -> tuple[str, str]:
+    kind, name = request.param
+    return kind, name
+
+
+@pytest.fixture
+def calm(mood: tuple[str, str], request: pytest.FixtureRequest) -> Store:
+    """The store as it is: what is published is put here."""
+    if mood[0] == "memory":
         return MemoryStore()
-    if request.param == "directory":
+    if mood[0] == "directory":
         return DirectoryStore(request.getfixturevalue("tmp_path") / "store")
     store: Store = request.getfixturevalue("s3_store")
     return store
 
 
-@pytest.fixture(params=list(MOODS))
-def store(request: pytest.FixtureRequest, calm: Store) -> Iterator[Store]:
-    """The store in each of its moods, for commits; what is published is put by the calm one."""
-    yield MOODS[request.param](calm)
+@pytest.fixture
+def store(mood: tuple[str, str], calm: Store) -> Store:
+    """The store in its mood, for commits."""
+    return MOODS[mood[1]](calm)
 
 
 def bring(store: Store, what: Published) -> Committed:
