@@ -40,9 +40,9 @@ def read_checkpoint(file: Readable, version: int) -> Snapshot:
 
     with pq.ParquetFile(file) as parquet:
         present = [name for name in _COLUMNS if name in parquet.schema_arrow.names]
-        rows = parquet.read(columns=present).to_pylist(maps_as_pydicts="strict")
-    found = [(kind, body) for row in rows for kind, body in row.items() if body is not None]
-    return based_on(commit_of(found), version)
+        table = parquet.read(columns=present)
+    bodies = {name: table.column(name).drop_null().to_pylist(maps_as_pydicts="strict") for name in present}
+    return based_on(commit_of((kind, body) for kind in present for body in bodies[kind]), version)
 
 
 def _rows(snapshot: Snapshot, now_ms: int) -> Iterator[dict[str, Mapping[str, Any]]]:
