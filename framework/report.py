@@ -37,7 +37,8 @@ def result_of(published: Published, account: Account) -> RunResult:
 
 
 def _rows_of(entry: InputEntry) -> int:
-    return (entry.rows or 0) + sum(read.rows for read in (*entry.reads, *entry.tables))
+    read = [one.rows for one in entry.reads] + [one.rows for one in entry.tables]
+    return (entry.rows or 0) + sum(read)
 
 
 def failed(config: ExportedConfig, error: TeamsparkError) -> RunResult:

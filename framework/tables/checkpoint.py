@@ -4,7 +4,7 @@ It saves requests and decides nothing: one that is missing or cannot be read is 
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from framework.datafile import Readable
@@ -45,7 +45,7 @@ def read_checkpoint(file: Readable, version: int) -> Snapshot:
     return based_on(commit_of((kind, body) for kind in present for body in bodies[kind]), version)
 
 
-def _rows(snapshot: Snapshot, now_ms: int) -> Iterator[dict[str, Mapping[str, Any]]]:
+def _rows(snapshot: Snapshot, now_ms: int) -> Iterator[dict[str, dict[str, Any]]]:
     yield {"protocol": snapshot.protocol.to_json()}
     yield {"metaData": snapshot.meta.to_json()}
     yield from ({"txn": Txn(app, attempt).to_json()} for app, attempt in sorted(snapshot.txns.items()))

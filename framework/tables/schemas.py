@@ -5,7 +5,7 @@ from typing import Any
 
 from framework.errors import SchemaMismatch
 from framework.schema.compare import type_text
-from framework.schema.spec import Column, SchemaSpec, SparkType, struct_field
+from framework.schema.spec import Column, SchemaSpec, struct_field
 from framework.tables.actions import RUN_COLUMN
 
 
@@ -63,7 +63,7 @@ def _nulls(column: Column) -> str:
     return "may be null" if column.nullable else "never null"
 
 
-def _bare(kind: SparkType) -> Any:
+def _bare(kind: Any) -> Any:
     """``kind`` without comments."""
     if isinstance(kind, dict):
         return {name: _bare(part) for name, part in kind.items() if name != "metadata"}

@@ -83,4 +83,5 @@ def replay(base: Snapshot | None, commits: Iterable[tuple[int, Commit]], *, wher
     if protocol is None or meta is None:
         raise InputCorrupt("a table's log does not begin with its columns", where=where)
     since = -1 if base is None else base.checkpoint
-    return Snapshot(version, protocol, meta, *map(MappingProxyType, (files, removed, txns)), checkpoint=since)
+    seen = MappingProxyType(files), MappingProxyType(removed), MappingProxyType(txns)
+    return Snapshot(version, protocol, meta, *seen, checkpoint=since)

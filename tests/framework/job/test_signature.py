@@ -344,7 +344,8 @@ def test_tables_where_there_can_be_none_are_told() -> None:
         b: Annotated[Frame[Flight], Input(as_of="latest")],
         c: Table,  # type: ignore[type-arg]  # the mistake under test
         d: Table[int],  # type: ignore[type-var]  # the mistake under test
-    ) -> Annotated[Table[Flight], Output(keep="P30D")]: ...
+    ) -> Annotated[Table[Flight], Output(keep="P30D")]:
+        raise NotImplementedError
 
     assert refusal_of(transform) == (
         "a: a source has no runs: write Frame[S]",

@@ -26,7 +26,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Clocked:
 
 def gc(store: Store, holds: Callable[[Published], bool] | None = None) -> list[tuple[str, int | None]]:
     """All that is due, done."""
-    now, done = store_now(store, TASK), []
+    now, done = store_now(store, TASK), list[tuple[str, int | None]]()
     for key in run_keys(store, TASK):
         for step in steps_of(survey(store, key, holds=holds or holder(store)), GRACE_S):
             if step.due <= now:

@@ -181,7 +181,7 @@ def test_nobody_has_written_to_it(world: World) -> None:
 
 
 def test_my_own_table_begins_empty_and_never_shows_my_own_run(world: World, store: MemoryStore) -> None:
-    mine = {"team": TASK.team, "dag_id": TASK.dag_id, "task_id": TASK.task_id}
+    mine: Any = {"team": TASK.team, "dag_id": TASK.dag_id, "task_id": TASK.task_id}
     assert only(planned(world, Grows, edge(run="latest"), **mine)).tables == ()
 
     fill(store, 0, 1, 2)

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
+from typing import Protocol
 
 import pytest
 
@@ -21,7 +23,11 @@ from tests.framework.tables.test_commit import unfenced
 SEEDS = 60
 KEYS = (day(0), day(1), day(2, 0), day(2, 1))
 Mood = Callable[[Store], Store]
-Bring = Callable[[Store, Published], object]
+
+
+class Bring(Protocol):
+    def __call__(self, store: Store, what: Published) -> object: ...
+
 
 MOODS: dict[str, Mood] = {
     "plain": lambda store: store,
@@ -74,7 +80,7 @@ def race(seed: int, mood: Mood, how: Bring) -> list[str]:
     work = [published(store, key, number, map_count=2) for key in KEYS for number in (1, 2, 3)]
     work += draw.sample(work, 3)
     shaky = mood(store)
-    actors = [Actor(lambda gated, what=what: how(gated, what), shaky) for what in work]
+    actors = [Actor(partial(how, what=what), shaky) for what in work]
     doomed = draw.sample(actors, len(actors) // 3)
     while alive := [actor for actor in actors if not actor.over]:
         actor = draw.choice(alive)
@@ -85,7 +91,7 @@ def race(seed: int, mood: Mood, how: Bring) -> list[str]:
     for key in KEYS:
         newest = RunLog(store, key).newest()
         assert newest is not None
-        how(shaky, newest)
+        how(shaky, what=newest)
     return list(problems(store))
 
 

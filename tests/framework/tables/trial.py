@@ -34,6 +34,7 @@ from framework.tables.log import TableLog
 from framework.tables.proposal import Proposal
 from tests.framework.tables.runs import OUTPUT, TASK, Delay, day
 
+MODULE: Final = "tests.framework.tables.trial"
 KINDS: Final = ("teamspark", "deltalake", "naive")
 RESULTS: Final = Path(__file__).parent / "results" / "trial.json"
 SPEC: Final = schema_spec(Delay)
@@ -241,7 +242,7 @@ def trial(kind: str, place: Place, *, writers: int, commits: int) -> dict[str, A
 
 def _start(kind: str, place: Place, writer: int, commits: int, told: Path) -> "subprocess.Popen[bytes]":
     what = json.dumps([kind, vars(place), writer, commits, str(told)])
-    return subprocess.Popen([sys.executable, "-m", __spec__.name if __spec__ else __name__, "--work", what])
+    return subprocess.Popen([sys.executable, "-m", MODULE, "--work", what])
 
 
 @contextmanager
