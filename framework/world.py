@@ -64,7 +64,8 @@ def open_store(place: StorePlace, *, workspace: Path, keys: Keys | None = None) 
             return DirectoryStore(workspace / place.root)
         case EfsStore():
             mode = None if place.mode is None else int(place.mode, 8)
-            return DirectoryStore(Path(place.root), kind=place.kind, owned=Ownership(place.uid, place.gid, mode))
+            owned = Ownership(place.uid, place.gid, mode)
+            return DirectoryStore(Path(place.root), kind=place.kind, owned=owned, mounted=True)
     return _bucket_store(place, keys)
 
 

@@ -25,6 +25,7 @@ from framework.tenancy.render import as_yaml, with_store
 
 HOME: Final = ".teamspark/stores"
 TEAM_FILES: Final = "TEAMSPARK_TEAM_FILES"
+_EFS_MODE: Final = 0o750
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,9 @@ class Site:
     def _identity(self, team: str | None) -> Mapping[str, str]:
         if team is None or self.credentials is None:
             return self.keys.environment() if self.keys else {}
-        file = self.credentials / f"{team}.json"
-        if not file.is_file():
+        if team not in _names(self.team_files):
             raise ConfigError("no such team here", got=team, expected=", ".join(sorted(_names(self.team_files))))
-        return dict(json.loads(file.read_text()))
+        return dict(json.loads((self.credentials / f"{team}.json").read_text()))
 
 
 def opened(kind: StoreKind, workspace: Path, teams: Teams) -> AbstractContextManager[Site]:
@@ -68,7 +68,10 @@ def _directory(home: Path, teams: Teams) -> Iterator[Site]:
 @contextmanager
 def _efs(home: Path, teams: Teams) -> Iterator[Site]:
     """A directory that is not mounted, with the owner and the modes of one that is."""
-    place = EfsStore(kind="efs", root=str(home / "root"), uid=os.getuid(), gid=os.getgid(), mode="0750")
+    root = home / "root"
+    root.mkdir(exist_ok=True)
+    root.chmod(_EFS_MODE)
+    place = EfsStore(kind="efs", root=str(root), uid=os.getuid(), gid=os.getgid(), mode=f"0{_EFS_MODE:o}")
     yield Site(StoreKind.efs, _render(home, teams, lambda _: place))
 
 

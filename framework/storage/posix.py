@@ -33,19 +33,22 @@ _UNSAFE: Final = frozenset("*?[]{}\\%#\n\r\t")
 
 
 class DirectoryStore:
-    """A store below ``root``, which is made by the first put.
+    """A store below ``root``, which is made by the first put unless it is to be mounted.
 
     ``root`` itself may be, or go through, a symbolic link; it is resolved once, here.
     """
 
     access = Access("file")
 
-    def __init__(self, root: Path, *, kind: str = "directory", owned: Ownership | None = None) -> None:
-        """``owned``: whose everything below ``root`` is to be.
+    def __init__(
+        self, root: Path, *, kind: str = "directory", owned: Ownership | None = None, mounted: bool = False
+    ) -> None:
+        """``owned``: whose everything below ``root`` is to be. ``mounted``: ``root`` is there, or nothing is mounted.
 
         Raises: SetupError when Spark could not open paths below ``root`` as they are written.
         """
         self.kind = kind
+        self._mounted = mounted
         self._owned = None if owned == Ownership() else owned
         self._root = root.expanduser().resolve()
         if found := sorted(_UNSAFE & set(str(self._root))):
@@ -171,6 +174,13 @@ class DirectoryStore:
 
     @contextmanager
     def _folder(self, parts: Iterable[str], *, create: bool = False) -> Iterator[int]:
+        if self._mounted and not self._root.is_dir():
+            raise SetupError(
+                "the store's file system is not mounted here",
+                where=str(self._root),
+                got="no such directory",
+                next_step="mount it; what is written to this machine instead would be lost",
+            )
         made = create and not self._root.exists()
         if made:
             self._root.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,23 @@
 """``teamspark store``: stores of this machine, and whether a store keeps its promises."""
 
 import os
+import secrets
+import shlex
 import subprocess
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from framework.cli.scope import scope_of
-from framework.errors import ConfigError
+from framework.cli.show import say
+from framework.errors import ConfigError, SetupError
 from framework.tenancy.places import StoreKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from framework.cli.scope import Scope
+    from framework.storage.base import Store
 
 _SIGNALLED: Final = 128
 
@@ -41,6 +47,58 @@ def execute(
     with interruptible(), opened(kind, scope.workspace, scope.teams) as site:
         code = _run(command, site.environment(team))
     raise typer.Exit(code)
+
+
+@app.command()
+def selftest(
+    ctx: typer.Context,
+    team: Annotated[str, typer.Argument(help="Whose store.")],
+    peer: Annotated[
+        str | None, typer.Option(help="Also race this machine (by ssh) on it; teamspark is there too.")
+    ] = None,
+    join: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Ask a team's store whether it decides between racing writers: of this machine, and with --peer of two.
+
+    With --peer it also tells how long names and listings lag behind. Run it as who runs the team's tasks.
+    """
+    from framework.storage.peers import Meeting, meet
+    from framework.storage.selftest import self_test
+    from framework.world import World
+
+    scope = scope_of(ctx)
+    found = World.of(scope.workspace, scope.team_files).store(team)
+    if join is not None:
+        meet(found, "there", Meeting(join))
+        return
+    self_test(found)
+    say(f"{found.kind} {found.root}: of racing writers of this machine one wins")
+    if peer is not None:
+        _race(found, scope, team, peer)
+
+
+def _race(found: "Store", scope: "Scope", team: str, peer: str) -> None:
+    from framework.storage.peers import Meeting, judge, meet
+
+    token = secrets.token_hex(8)
+    options = ["--workspace", str(scope.workspace)]
+    options += ["--team-files", str(scope.team_files)] if scope.team_files else []
+    remote = shlex.join(["teamspark", *options, "store", "selftest", team, "--join", token])
+    try:
+        other = subprocess.Popen(["ssh", "-o", "BatchMode=yes", peer, remote], stdout=subprocess.DEVNULL)
+    except OSError as error:
+        raise SetupError("ssh cannot be started", got=error.strerror, next_step="install an ssh client") from error
+    with other:
+        try:
+            meeting = Meeting(token, alive=lambda: other.poll() in (None, 0))
+            meet(found, "here", meeting)
+            told = judge(found, meeting)
+        finally:
+            other.terminate()
+    say(f"of racing writers of both machines one wins: {told.won_here} here, {told.won_there} on {peer}")
+    say(
+        f"the longest wait for a file of the other's: {told.name_lag_s:.2f} s by name, {told.list_lag_s:.2f} s more in a listing"
+    )
 
 
 def _run(command: "Sequence[str]", more: "Mapping[str, str]") -> int:
