@@ -20,11 +20,6 @@ class Settings:
 
     workspace: Path
     """Where ``k8s/teams`` and ``jobs`` are; runs start there. Default: at or above the working directory."""
-    team_files: Path | None
-    """The folder of the team files, where that is not the workspace's ``k8s/teams``: on a cluster they are mounted."""
-    credentials: Path | None
-    """The folder with a file of store credentials for each team, ``<team>.json``, which only that team's runs read.
-    Default: none, a run's identity comes from where it runs (a service account's role)."""
     state_dir: Path
     """Where the local launcher keeps launches: a local disk. Default: ``<workspace>/.teamspark/launches``."""
     python: str
@@ -39,6 +34,11 @@ class Settings:
     """How often one try starts again after the machine lost its run, unseen by the author's retries. Default 3."""
     short_jobs: bool
     """Start every run for jobs of seconds: quick compiler, serial collector. Default False: long jobs would crawl."""
+    team_files: Path | None = None
+    """The folder of the team files, where that is not the workspace's ``k8s/teams``: on a cluster they are mounted."""
+    credentials: Path | None = None
+    """The folder with a file of store credentials for each team, ``<team>.json``, which only that team's runs read.
+    Default: none, a run's identity comes from where it runs (a service account's role)."""
 
 
 def read_settings() -> Settings:
