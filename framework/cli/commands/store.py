@@ -43,9 +43,12 @@ def execute(
     from framework.servers.signals import interruptible
     from framework.servers.sites import opened
 
+    words = command[command[0] == "--" :]
+    if not words:
+        raise ConfigError("there is no command to run", next_step=f"teamspark store exec {kind} -- COMMAND")
     scope = scope_of(ctx)
     with interruptible(), opened(kind, scope.workspace, scope.teams) as site:
-        code = _run(command, site.environment(team))
+        code = _run(words, site.environment(team))
     raise typer.Exit(code)
 
 
