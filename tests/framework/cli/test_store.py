@@ -61,8 +61,9 @@ def test_as_a_team_it_writes_and_as_an_onlooker_it_does_not(workspace: Path, tea
     assert "the store denies access" in denied.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("moment", ["starting", "running"])
+@pytest.mark.parametrize(
+    ("number", "moment"), [(signal.SIGINT, "running"), (signal.SIGKILL, "running"), (signal.SIGTERM, "starting")]
+)
 def test_whatever_ends_it_leaves_no_server(workspace: Path, number: signal.Signals, moment: str) -> None:
     server = workspace / HOME / "s3/server"
     command = [*MAIN, "--workspace", str(workspace), "store", "exec", "s3", "--", "sh", "-c", "echo up; exec sleep 600"]
