@@ -18,7 +18,7 @@ from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.supervisor import Running, free_port, running
 from framework.errors import SetupError
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.airflow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
 DAG = """
