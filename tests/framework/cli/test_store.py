@@ -39,7 +39,7 @@ def test_a_command_finds_the_stores_of_this_machine(workspace: Path, team: str) 
     done = program(workspace, "store", "exec", "efs", "--", sys.executable, "-c", PUT, team)
 
     assert (done.returncode, done.stdout) == (0, f"efs {workspace / HOME / 'efs/root'}\n")
-    assert (workspace / HOME / f"efs/root/{team}/{team}.daily/x").read_bytes() == b"1"
+    assert workspace.joinpath(HOME, "efs", "root", team, f"{team}.daily", "x").read_bytes() == b"1"
     inside = program(workspace, "store", "exec", "efs", "--", *MAIN, "outputs", "ls", team)
     assert inside.stdout.startswith(f"nothing published below {workspace / HOME / 'efs/root'}")
 
