@@ -18,7 +18,8 @@
         ├── InputChanged           an input was retired or replaced while it was read
         ├── StoreUnavailable       the store did not answer, is full or is read-only
         ├── Superseded             a newer try owns this run key
-        └── RunLost                a driver vanished without a result
+        ├── RunLost                a driver vanished without a result
+        └── ServerFailed           a server of this machine ended, or did not do its work in time
 
 A message says what is wrong, where, what was found, what was expected and the next step; it is at most
 ``MAX_LINES`` lines, each of them of bounded length, and never holds a secret.
@@ -196,3 +197,7 @@ class Superseded(RetryableError):
 
 class RunLost(RetryableError):
     """A driver vanished without leaving a result."""
+
+
+class ServerFailed(RetryableError):
+    """A server that was started on this machine ended, or did not do its work in time."""

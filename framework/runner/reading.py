@@ -136,10 +136,9 @@ def _published(spark: "SparkSession", planned: RunInput, world: World, *, job: s
             [file for read in reads for file in data_files(read, world)],
             spec=planned.port.schema,
             written=reads[0].schema,
-            base_uri=base_uri,
             where=f"{job} input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
         )
-        for (base_uri, _), reads in scans.items()
+        for reads in scans.values()
     ]
     return _together(spark, frames, planned)
 

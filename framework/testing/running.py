@@ -49,7 +49,6 @@ class JobRun:
             [DataFile(self.store.uri(path)) for path in self.published.paths(output)],
             spec=pinned.schema,
             written=pinned.schema,
-            base_uri=self.store.uri("/"),
             where=f"what {self.published.key} published",
         )
 
