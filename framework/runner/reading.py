@@ -151,7 +151,6 @@ def _tables(spark: "SparkSession", planned: TableInput, world: World, *, job: st
             table.data_files(world.store(table.task.team)),
             spec=planned.port.schema,
             written=table.schema,
-            base_uri=world.store(table.task.team).uri(table.path),
             where=f"{job} input '{planned.port.name}' from {table.path} version {table.snapshot.version}",
         )
         for table in planned.tables
