@@ -12,6 +12,7 @@ from framework.storage.base import Store
 from framework.storage.retention import Step, steps_of
 from framework.storage.runs import task_keys
 from framework.storage.sweep import carry_out, run_keys, store_now, survey
+from framework.tables.holding import holder
 from framework.world import World
 
 
@@ -76,9 +77,10 @@ def _task(store: Store, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadab
     keys = tuple(run_keys(store, task))
     # Once, and before any run is looked at: by then all is at least as old as it is taken for.
     now = store_now(store, task) if keys else 0.0
+    holds = holder(store)
     for key in keys:
         try:
-            steps = steps_of(survey(store, key), sweep.grace_s)
+            steps = steps_of(survey(store, key, holds=holds), sweep.grace_s)
         except InputCorrupt as error:
             yield Unreadable(key, error)
             continue

@@ -8,16 +8,18 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from framework.datafile import DataFile
-from framework.manifest import InputEntry, ReadEntry, SourceFile
-from framework.plan import AbsentInput, FixtureInput, PinnedRun, Plan, PlannedInput, RunInput, SourceInput
+from framework.edges import PinnedRun
+from framework.manifest import InputEntry, ReadEntry, SourceFile, TableRead
+from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, RunInput, SourceInput, TableInput
 from framework.spark.files import reading
 from framework.spark.landed import landing
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
 from framework.storage.attempts import published_files
-from framework.storage.paths import task_path
+from framework.storage.paths import segment_of_date, task_path
 from framework.storage.publish import RunLog
+from framework.tables.pinning import PinnedTable
 from framework.world import World
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Reads:
     def _entry(self, planned: PlannedInput) -> Iterator[InputEntry]:
         if isinstance(planned, RunInput):
             yield InputEntry(port=planned.port.name, kind="run", reads=tuple(map(self._read, planned.reads)))
+        elif isinstance(planned, TableInput):
+            yield InputEntry(port=planned.port.name, kind="table", tables=tuple(map(_table_read, planned.tables)))
         elif isinstance(planned, SourceInput):
             yield self._source(planned)
         elif isinstance(planned, FixtureInput):
@@ -103,6 +107,8 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
             frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
             frames[name] = _published(spark, planned, world, job=plan.contract.job)
+        elif isinstance(planned, TableInput):
+            frames[name] = _tables(spark, planned, world, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
@@ -134,9 +140,40 @@ def _published(spark: "SparkSession", planned: RunInput, world: World, *, job: s
         )
         for reads in scans.values()
     ]
+    return _together(spark, frames, planned)
+
+
+def _tables(spark: "SparkSession", planned: TableInput, world: World, *, job: str) -> "DataFrame":
+    """The pinned files of each table, as one scan: no log is read again, and none through a cache."""
+    frames = [
+        read_published(
+            spark,
+            table.data_files(world.store(table.task.team)),
+            spec=planned.port.schema,
+            written=table.schema,
+            where=f"{job} input '{planned.port.name}' from {table.path} version {table.snapshot.version}",
+        )
+        for table in planned.tables
+    ]
+    return _together(spark, frames, planned)
+
+
+def _together(spark: "SparkSession", frames: "list[DataFrame]", planned: PlannedInput) -> "DataFrame":
     if not frames:
         return frame_of_rows(spark, (), planned.port.schema)
     return reduce(lambda one, other: one.unionByName(other), frames)
+
+
+def _table_read(table: PinnedTable) -> TableRead:
+    moment = table.span.moment
+    return TableRead(
+        path=table.path,
+        table_id=table.snapshot.meta.id,
+        version=table.snapshot.version,
+        run=None if moment is None else segment_of_date(moment),
+        rows=table.rows,
+        bytes=table.bytes,
+    )
 
 
 def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
@@ -144,6 +181,9 @@ def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
     if isinstance(planned, RunInput):
         for read in planned.reads:
             yield from data_files(read, world)
+    elif isinstance(planned, TableInput):
+        for table in planned.tables:
+            yield from table.data_files(world.store(table.task.team))
     elif isinstance(planned, SourceInput):
         yield from listed_files(planned)
 
