@@ -195,7 +195,7 @@ def airflow_processes(workspace: Path) -> set[int]:
 def remembers(pid: int, secrets: Iterable[str]) -> set[str]:
     """Which of ``secrets`` are anywhere in what a process has written into its memory; its environment is in there too."""
     found = set[str]()
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
             span, rights = line.split()[:2]
             begin, end = (int(part, 16) for part in span.split("-"))
