@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from framework.config import RunResult
+from framework.config import RunResult, Verdict
+from framework.destinations.deliver import Courier
 from framework.job import Job
 from framework.plan import PlanRequest, make_plan
 from framework.report import Account, result_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PHASES: Final = ("resume", "plan", "session", "read", "transform", "claim", "write", "verify", "publish", "commit")
+"""Those of every run that computes; one with destinations has `deliver` besides."""
 
 
 def _ignore(phase: str) -> None:
@@ -48,22 +50,26 @@ class RunOptions:
 
 
 def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -> RunResult:
-    """Run ``job`` as ``request`` says, publish its outputs, and commit those that are tables.
+    """Run ``job`` as ``request`` says, publish its outputs, commit those that are tables, and deliver.
 
     Raises: every leaf of ``TeamsparkError``. Before ``claim`` nothing has been written, before ``publish`` nothing is
-    visible; a commit that could not be made is made by the next try, which computes nothing.
+    visible; a commit or a delivery that could not be made is made by the next try, which computes nothing.
     """
     config = request.config
-    log = RunLog(world.output_store(config.key.team), config.key)
+    store = world.output_store(config.key.team)
+    log, courier = RunLog(store, config.key), Courier(config, world.teams, store, world.connections)
     watch = Stopwatch(options.observe)
     with watch.phase("resume"):
         done = log.resume(config.epoch, clear_number=config.clear_number, who=options.who)
     if done is not None:
         # What is left of a try that was killed after it had published.
         superseded = _commit(done, world, log, watch)
-        return result_of(done, Account("superseded" if superseded else "resumed", watch.seconds))
+        delivered = _deliver(courier, done, watch)
+        verdict: Verdict = "superseded" if superseded else "resumed"
+        return result_of(done, Account(verdict, watch.seconds, delivered=delivered))
     with watch.phase("plan"):
         plan = make_plan(request, world)
+        courier.rehearse(request.contract)
     with ExitStack() as stack:
         with watch.phase("session"):
             # Only now: a run that waits for an input must not pay for Spark's import.
@@ -72,4 +78,14 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
             spark = stack.enter_context(options.session())
         published, warnings = Computation(plan, job, world, options.who, watch).run(spark)
     superseded = _commit(published, world, log, watch)
-    return result_of(published, Account("superseded" if superseded else "published", watch.seconds, warnings))
+    delivered = _deliver(courier, published, watch)
+    return result_of(
+        published, Account("superseded" if superseded else "published", watch.seconds, warnings, delivered)
+    )
+
+
+def _deliver(courier: Courier, published: Published, watch: Stopwatch) -> tuple[str, ...]:
+    if not courier.config.destinations:
+        return ()
+    with watch.phase("deliver"):
+        return courier.deliver(published)

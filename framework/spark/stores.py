@@ -89,12 +89,17 @@ def store_settings(buckets: Mapping[str, S3Endpoint]) -> dict[str, str]:
     return s3a_settings(next(iter(buckets.values())), buckets) if buckets else {}
 
 
-def store_access(buckets: Mapping[str, S3Endpoint], *, notice: Notice = _LOG.warning) -> StoreAccess:
+def store_access(
+    buckets: Mapping[str, S3Endpoint], *, jars: tuple[str, ...] = (), notice: Notice = _LOG.warning
+) -> StoreAccess:
     """What ``SessionSettings.stores`` is for a run: nothing where no store is S3. Jars that are missing are fetched first.
+
+    ``jars``: sets that are needed besides.
 
     Raises: ConfigError; SetupError or StoreUnavailable when jars are missing and cannot be had.
     """
-    return StoreAccess(store_settings(buckets), ensure_jars("s3a", notice=notice)) if buckets else StoreAccess()
+    needed = (*(("s3a",) if buckets else ()), *jars)
+    return StoreAccess(store_settings(buckets), ensure_jars(*needed, notice=notice)) if needed else StoreAccess()
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:
