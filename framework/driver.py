@@ -30,6 +30,8 @@ from framework.world import World
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from framework.spark.stores import Extra
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one exported configuration; the exit code."""
@@ -70,7 +72,7 @@ def who() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _session(config: ExportedConfig, world: World) -> AbstractContextManager["SparkSession"]:
+def _session(config: ExportedConfig, world: World, extra: "Extra") -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
     from framework.runner.stores import endpoints
     from framework.spark.archive import archive_home
@@ -83,7 +85,7 @@ def _session(config: ExportedConfig, world: World) -> AbstractContextManager["Sp
         conf=config.spark_conf,
         archive_dir=archive_home(),
         short_job=config.short_job,
-        stores=store_access(endpoints(config, world)),
+        stores=store_access(endpoints(config, world), extra),
     )
     return open_session(settings)
 

@@ -17,8 +17,10 @@
         ├── NotYet                 an input is not published yet
         ├── InputChanged           an input was retired or replaced while it was read
         ├── StoreUnavailable       the store did not answer, is full or is read-only
+        ├── CacheUnavailable       the cache did not answer, or did not deliver what the store has
         ├── Superseded             a newer try owns this run key
-        └── RunLost                a driver vanished without a result
+        ├── RunLost                a driver vanished without a result
+        └── ServerFailed           a server of this machine ended, or did not do its work in time
 
 A message says what is wrong, where, what was found, what was expected and the next step; it is at most
 ``MAX_LINES`` lines, each of them of bounded length, and never holds a secret.
@@ -190,9 +192,17 @@ class StoreUnavailable(RetryableError):
     """The store did not answer, is full or refuses writes."""
 
 
+class CacheUnavailable(RetryableError):
+    """The cache did not answer, or did not deliver. A run goes on without it: see ``framework.cache``."""
+
+
 class Superseded(RetryableError):
     """A newer try of the same run key exists; this one must not write."""
 
 
 class RunLost(RetryableError):
     """A driver vanished without leaving a result."""
+
+
+class ServerFailed(RetryableError):
+    """A server that was started on this machine ended, or did not do its work in time."""

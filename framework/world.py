@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
+from framework.cache.base import Cache
+from framework.cache.none import NoCache
+from framework.cache.opening import open_cache
 from framework.errors import SetupError
 from framework.storage.base import Access, Store
 from framework.storage.posix import DirectoryStore
@@ -17,7 +20,7 @@ from framework.tenancy.places import DirectoryStore as DirectoryPlace
 
 @dataclass(frozen=True)
 class World:
-    """Team files, and how to open the store of a team.
+    """Team files, and how to open the store of a team, and the cache before it.
 
     ``private``: where this process writes instead of the team's store, so that a laptop or a test reads shared
     outputs and never adds to them.
@@ -26,6 +29,7 @@ class World:
     teams: Teams
     store: Callable[[str], Store]
     private: Store | None = None
+    cache: Callable[[str], Cache] = lambda _: NoCache()
 
     def output_store(self, team: str) -> Store:
         """The store that a run of ``team`` writes to."""
@@ -40,7 +44,11 @@ class World:
         def store(name: str) -> Store:
             return open_store(teams.team(name).store, workspace=teams.workspace)
 
-        return cls(teams, store)
+        @cache
+        def before(name: str) -> Cache:
+            return open_cache(teams.team(name), store(name), workspace=teams.workspace)
+
+        return cls(teams, store, cache=before)
 
     def accesses(self, teams: Iterable[str]) -> tuple[Access, ...]:
         """What Spark has to be told before it opens URIs of the stores of ``teams``, and of the one written to."""

@@ -24,7 +24,7 @@ EPILOG: Final = (
 INTERRUPTED: Final = 130
 
 # In the order of the help; each is a module of framework.cli.commands that holds an ``app``.
-BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "gc", "path", "new", "jars", "doctor")
+BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "gc", "cache", "path", "new", "jars", "doctor")
 
 
 class Root(TyperGroup):

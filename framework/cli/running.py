@@ -16,7 +16,7 @@ from framework.runner import RunOptions, execute
 from framework.runner.stores import endpoints
 from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
-from framework.spark.stores import S3Endpoint
+from framework.spark.stores import Extra, S3Endpoint
 from framework.storage.base import Store
 from framework.storage.oserrors import translated
 from framework.storage.publish import Published, RunLog
@@ -73,7 +73,7 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 
 def _open(
-    settings: SessionSettings, buckets: Mapping[str, S3Endpoint], bar: Bar
+    settings: SessionSettings, buckets: Mapping[str, S3Endpoint], bar: Bar, extra: Extra
 ) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
     from framework.spark.session import open_session
@@ -81,7 +81,7 @@ def _open(
 
     if settings.log is not None:
         _require_writable(settings.log)
-    settings = replace(settings, stores=store_access(buckets, notice=bar.notice))
+    settings = replace(settings, stores=store_access(buckets, extra, notice=bar.notice))
     return open_session(settings, bar.stages, notice=bar.notice)
 
 

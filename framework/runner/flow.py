@@ -9,17 +9,20 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from framework.config import RunResult
+from framework.config import RunResult, Verdict
 from framework.job import Job
 from framework.plan import PlanRequest, make_plan
 from framework.report import Account, result_of
+from framework.runner.route import find_route, is_cached, prefetching, warm_outputs
 from framework.runner.stopwatch import Stopwatch
-from framework.storage.publish import RunLog
+from framework.spark.stores import Extra
+from framework.storage.publish import Published, RunLog
 from framework.world import World
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# A run before whose team's store there is a cache has one more, "warm".
 PHASES: Final = ("resume", "plan", "session", "read", "transform", "claim", "write", "verify", "publish")
 
 
@@ -29,9 +32,12 @@ def _ignore(phase: str) -> None:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run gets its session, who it says it is, and who is told when a phase begins."""
+    """How a run gets its session, who it says it is, and who is told when a phase begins.
 
-    session: Callable[[], AbstractContextManager["SparkSession"]]
+    ``session`` is told what the way to the inputs needs besides the stores.
+    """
+
+    session: Callable[[Extra], AbstractContextManager["SparkSession"]]
     who: str
     observe: Callable[[str], None] = _ignore
 
@@ -50,13 +56,24 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
         return result_of(done, Account("resumed", watch.seconds))
     with watch.phase("plan"):
         plan = make_plan(request, world)
+        route = find_route(plan, world)
     with ExitStack() as stack:
-        with watch.phase("session"):
+        with watch.phase("session"), prefetching(route):
             # Only now: a run that waits for an input must not pay for Spark's import.
             from framework.runner.computing import Computation
 
-            spark = stack.enter_context(options.session())
-        published, warnings = Computation(plan, job, world, options.who, watch).run(spark)
+            spark = stack.enter_context(options.session(route.needs))
+        done = Computation(plan, job, world, options.who, watch).run(spark, route)
     newest = log.newest()
-    superseded = newest is not None and newest.number > published.number
-    return result_of(published, Account("superseded" if superseded else "published", watch.seconds, warnings))
+    superseded = newest is not None and newest.number > done.published.number
+    remarks = () if superseded else _warmed(done.published, world, watch)
+    verdict: Verdict = "superseded" if superseded else "published"
+    return result_of(done.published, Account(verdict, watch.seconds, (*done.warnings, *remarks), *done.heat))
+
+
+def _warmed(published: Published, world: World, watch: Stopwatch) -> tuple[str, ...]:
+    """The next reader finds it hot; where there is no cache, there is no such phase."""
+    if not is_cached(published, world):
+        return ()
+    with watch.phase("warm"):
+        return warm_outputs(published, world)

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from framework.datafile import DataFile
 from framework.manifest import InputEntry, ReadEntry, SourceFile
 from framework.plan import AbsentInput, FixtureInput, PinnedRun, Plan, PlannedInput, RunInput, SourceInput
+from framework.runner.route import Leg, Route
+from framework.schema.spec import SchemaSpec
 from framework.spark.files import reading
 from framework.spark.landed import landing
 from framework.spark.read import read_published
@@ -30,6 +32,7 @@ class Reads:
 
     plan: Plan
     world: World
+    route: Route
     frames: Mapping[str, "DataFrame | None"]
     sources: Mapping[str, SourceRows]
 
@@ -38,7 +41,7 @@ class Reads:
         """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
         with ExitStack() as stack:
             for planned in self.plan.inputs:
-                files = list(planned_files(planned, self.world))
+                files = list(planned_files(planned, self.route))
                 where = f"{self.plan.config.key} input '{planned.port.name}'"
                 if isinstance(planned, SourceInput):
                     stack.enter_context(landing(files, planned.listing.spec.options, where=where))
@@ -88,11 +91,11 @@ class Reads:
         return InputEntry(port=planned.port.name, kind="source", files=files, digest=planned.listing.digest, rows=rows)
 
 
-def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
-    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily;
-    sources are measured here, since nobody has checked them before.
+def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -> Reads:
+    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily,
+    from where ``route`` says; sources are measured here, since nobody has checked them before.
 
-    Raises: InputCorrupt, InputChanged, SchemaMismatch, CheckFailed.
+    Raises: InputCorrupt, InputChanged, CacheUnavailable, SchemaMismatch, CheckFailed.
     """
     frames: dict[str, DataFrame | None] = {}
     sources: dict[str, SourceRows] = {}
@@ -102,12 +105,12 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
             sources[name] = _source(spark, planned, job=plan.contract.job)
             frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
-            frames[name] = _published(spark, planned, world, job=plan.contract.job)
+            frames[name] = _published(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
             frames[name] = None
-    return Reads(plan, world, frames, sources)
+    return Reads(plan, world, route, frames, sources)
 
 
 def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceRows:
@@ -117,34 +120,46 @@ def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceR
     return read_source(spark, read, planned.port.schema, port=name, where=where)
 
 
-def _published(spark: "SparkSession", planned: RunInput, world: World, *, job: str) -> "DataFrame":
+def _published(spark: "SparkSession", planned: RunInput, route: Route, *, job: str) -> "DataFrame":
     """All reads as one frame. A task's runs and indices of one schema are one scan, whatever their number."""
-    scans: dict[tuple[str, str], list[PinnedRun]] = {}
+    scans: dict[tuple[str, str], list[Leg]] = {}
     for read in planned.reads:
         schema = json.dumps(read.schema.to_json(), sort_keys=True)
-        key = read.published.key
-        scans.setdefault((world.store(key.team).uri(task_path(key.task)), schema), []).append(read)
+        leg = route.leg(planned.port.name, read)
+        scans.setdefault((_base_uri(leg), schema), []).append(leg)
     frames = [
-        read_published(
+        _scan(
             spark,
-            [file for read in reads for file in data_files(read, world)],
-            spec=planned.port.schema,
-            written=reads[0].schema,
-            base_uri=base_uri,
-            where=f"{job} input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
+            legs,
+            planned.port.schema,
+            base_uri,
+            where=f"{job} input '{planned.port.name}' from {', '.join(leg.read.path for leg in legs[:3])}",
         )
-        for (base_uri, _), reads in scans.items()
+        for (base_uri, _), legs in scans.items()
     ]
     if not frames:
         return frame_of_rows(spark, (), planned.port.schema)
     return reduce(lambda one, other: one.unionByName(other), frames)
 
 
-def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
+def _base_uri(leg: Leg) -> str:
+    """Of the task's folder, on the same way as the leg's."""
+    below = leg.folder.removeprefix(task_path(leg.read.published.key.task))
+    return leg.location.uri.removesuffix(below)
+
+
+def _scan(spark: "SparkSession", legs: list[Leg], spec: SchemaSpec, base_uri: str, *, where: str) -> "DataFrame":
+    files = [file for leg in legs for file in data_files(leg)]
+    with reading(files, where=where):
+        written = legs[0].read.schema
+        return read_published(spark, files, spec=spec, written=written, base_uri=base_uri, where=where)
+
+
+def planned_files(planned: PlannedInput, route: Route) -> Iterator[DataFile]:
     """The data files behind one port."""
     if isinstance(planned, RunInput):
         for read in planned.reads:
-            yield from data_files(read, world)
+            yield from data_files(route.leg(planned.port.name, read))
     elif isinstance(planned, SourceInput):
         yield from listed_files(planned)
 
@@ -154,6 +169,11 @@ def listed_files(planned: SourceInput) -> Iterator[DataFile]:
     return (DataFile(f"file://{file.path}", file.bytes) for file in planned.listing.files)
 
 
-def data_files(read: PinnedRun, world: World) -> tuple[DataFile, ...]:
-    """The files of one pinned output, with what its manifest says of them."""
-    return published_files(world.store(read.published.key.team), read.published, read.output)
+def data_files(leg: Leg) -> tuple[DataFile, ...]:
+    """The files of one pinned output where they are read, with what the manifest says of them. Its store opens them."""
+    published, folder = leg.read.published, leg.folder
+    files = published_files(leg.store, published, leg.read.output)
+    if not leg.location.cached:
+        return files
+    named = zip(files, published.paths(leg.read.output), strict=True)
+    return tuple(replace(file, uri=leg.location.uri + path.removeprefix(folder)) for file, path in named)

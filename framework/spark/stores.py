@@ -73,6 +73,14 @@ class StoreAccess:
     jars: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a session needs besides, as whoever asks for it says: settings, and sets of jars by name."""
+
+    conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    jar_sets: tuple[str, ...] = ()
+
+
 def s3a_settings(default: S3Endpoint, buckets: Mapping[str, S3Endpoint] = MappingProxyType({})) -> dict[str, str]:
     """Every setting of a session that reaches ``default``, and the ``buckets`` that are elsewhere.
 
@@ -89,12 +97,18 @@ def store_settings(buckets: Mapping[str, S3Endpoint]) -> dict[str, str]:
     return s3a_settings(next(iter(buckets.values())), buckets) if buckets else {}
 
 
-def store_access(buckets: Mapping[str, S3Endpoint], *, notice: Notice = _LOG.warning) -> StoreAccess:
-    """What ``SessionSettings.stores`` is for a run: nothing where no store is S3. Jars that are missing are fetched first.
+def store_access(
+    buckets: Mapping[str, S3Endpoint], extra: Extra | None = None, *, notice: Notice = _LOG.warning
+) -> StoreAccess:
+    """What ``SessionSettings.stores`` is for a run: nothing where no store is S3 and nothing ``extra`` is wanted.
+
+    Jars that are missing are fetched first.
 
     Raises: ConfigError; SetupError or StoreUnavailable when jars are missing and cannot be had.
     """
-    return StoreAccess(store_settings(buckets), ensure_jars("s3a", notice=notice)) if buckets else StoreAccess()
+    more = extra or Extra()
+    sets = (*(("s3a",) if buckets else ()), *more.jar_sets)
+    return StoreAccess({**store_settings(buckets), **more.conf}, ensure_jars(*sets, notice=notice) if sets else ())
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:
