@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_bindings.local import processes
+from framework.servers import processes
 
 
 @contextmanager
 def being_built(log: Path) -> Iterator[processes.Started]:
     """The archive, being built beside everything else; gone with the block."""
     command = [sys.executable, "-m", "airflow_bindings.local.archive"]
-    part = processes.start("archive", command, os.environ, log)
+    part = processes.start(processes.Program("archive", command, os.environ, log))
     try:
         yield part
     finally:

@@ -1,6 +1,5 @@
 """Finding the local Airflow that another process of ours keeps running: where it listens is a file in its home."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from pathlib import Path
 
 from airflow_bindings.local.secrets import load_or_make
 from airflow_bindings.local.settings import AirflowStack
-from airflow_bindings.local.supervisor import Running, lock_of
+from airflow_bindings.local.supervisor import Running
 from framework.errors import SetupError
 from framework.launch.local_runner import write
+from framework.servers.processes import in_use
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def kept(stack: AirflowStack) -> Running | None:
 
     Raises: SetupError when it is busy with something else, or was started before one of the stack's teams was there.
     """
-    if not _in_use(lock_of(stack.home)):
+    if not in_use(stack.home):
         return None
     place = _place(stack)
     found = json.loads(place.read_text()) if place.is_file() else {}
@@ -48,15 +48,3 @@ def kept(stack: AirflowStack) -> Running | None:
 
 def _place(stack: AirflowStack) -> Path:
     return stack.home / "kept.json"
-
-
-def _in_use(lock: Path) -> bool:
-    if not lock.is_file():
-        return False
-    # A lock held by a dead process is none, so that a file left by a crash misleads nobody.
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

@@ -25,7 +25,7 @@ def run_dag(workspace: Path, dag_id: str, date: datetime) -> None:
     """Run it, with progress on stderr; then its outputs.
 
     Raises: ConfigError when there is no such DAG or its file does not load, JobFailed with the end of the failed
-    task's log, StackFailed.
+    task's log, ServerFailed.
     """
     leg = Leg(dag_id.partition(".")[0], dag_id, date)
     world, talk = World.of(workspace), Talk()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from airflow_bindings.local.errors import AirflowRefused, StackFailed
+from airflow_bindings.local.errors import AirflowRefused
 from airflow_bindings.local.rest import FINISHED, Client, RunId
 from airflow_bindings.local.supervisor import Running
-from framework.errors import DefinitionError, JobFailed
+from framework.errors import DefinitionError, JobFailed, ServerFailed
 
 POLL_S: Final = 1.5
 PARSED_S: Final = 90.0
@@ -68,14 +68,14 @@ class Driver:
         """Wait until each DAG (id to team) has been read after ``since``: an older record may be of other code.
 
         Import errors end it, with ``file`` (a path's end) those of that file only.
-        Raises: DefinitionError with the file's error; StackFailed.
+        Raises: DefinitionError with the file's error; ServerFailed.
         """
         deadline = time.monotonic() + PARSED_S
         while missing := [dag for dag, team in dag_ids.items() if not _read_since(self.client(team), dag, since)]:
             self.live.check()
             self._raise_import_errors(since, file or "")
             if time.monotonic() > deadline:
-                raise StackFailed(
+                raise ServerFailed(
                     "DAGs did not appear",
                     got=f"no {', '.join(missing)}",
                     expected=f"read within {PARSED_S:.0f} s",
@@ -93,14 +93,14 @@ class Driver:
     def travel(self, itineraries: Iterable[Sequence[Leg]]) -> list[Arrival]:
         """Make every run, those of one itinerary one after another.
 
-        Raises: JobFailed with the end of the failing task's log; StackFailed.
+        Raises: JobFailed with the end of the failing task's log; ServerFailed.
         """
         journeys = [_Journey(list(legs)) for legs in itineraries]
         deadline = time.monotonic() + self.timeout_s
         while any([self._advance(journey) for journey in journeys]):  # noqa: C419 - each of them, every time
             self.live.check()
             if time.monotonic() > deadline:
-                raise StackFailed("the runs did not end", expected=f"within {self.timeout_s:.0f} s")
+                raise ServerFailed("the runs did not end", expected=f"within {self.timeout_s:.0f} s")
             time.sleep(POLL_S)
         return [arrival for journey in journeys for arrival in journey.arrivals]
 

@@ -9,7 +9,3 @@ class AirflowRefused(FinalError):
 
 class AirflowUnavailable(RetryableError):
     """Airflow did not answer, or answered that it is broken just now."""
-
-
-class StackFailed(RetryableError):
-    """A component of the local Airflow ended, or did not become ready in time."""

@@ -2,11 +2,12 @@
 
 import base64
 import json
-import os
 import secrets as random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from framework.servers.private import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,3 @@ def load_or_make(home: Path, users: Iterable[str]) -> Secrets:
     # The form that Airflow's simple auth manager reads.
     write_private(home / "passwords.json", json.dumps(dict(found.passwords)))
     return found
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write ``file`` atomically; no moment at which another user could read it."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
-        out.write(text)
-    aside.rename(file)

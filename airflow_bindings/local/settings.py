@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from airflow_bindings.local.secrets import Secrets
+from framework.servers.ports import HOST
 
-HOST: Final = "127.0.0.1"
 ADMIN: Final = "admin"
 # What a parent process may have set for another Airflow must not reach this one.
 FOREIGN: Final = ("AIRFLOW_", "_AIRFLOW_", "AIRFLOW__")

@@ -3,12 +3,9 @@
 Not ``airflow standalone``: on SIGTERM that leaves its children running, and it starts no triggerer of a team.
 """
 
-import fcntl
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,19 +13,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from airflow_bindings.local import processes
-from airflow_bindings.local.errors import AirflowRefused, AirflowUnavailable, StackFailed
+from airflow_bindings.local.errors import AirflowRefused, AirflowUnavailable
 from airflow_bindings.local.rest import Client
 from airflow_bindings.local.secrets import Secrets, load_or_make
-from airflow_bindings.local.settings import ADMIN, HOST, AirflowStack, connections, environment
-from framework.errors import SetupError
+from airflow_bindings.local.settings import ADMIN, AirflowStack, connections, environment
+from framework.errors import ServerFailed
 from framework.launch.local import LocalLauncher
+from framework.servers import processes
 
 Say = Callable[[str], None]
 READY_S: Final = 180.0
 STOP_S: Final = 12.0
 POLL_S: Final = 0.3
-LOG_LINES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +71,9 @@ class Running:
         return Client(self.stack.url, user, self.secrets.passwords[user])
 
     def check(self) -> None:
-        """Raises: StackFailed when a component has ended, with the end of its log."""
+        """Raises: ServerFailed when a component has ended, with the end of its log."""
         for part in self.parts:
-            code = part.process.poll()
-            if code is not None:
-                raise StackFailed(
-                    f"Airflow's {part.name} ended",
-                    got=f"exit code {code}",
-                    details=_tail(part.log),
-                    next_step=f"read {part.log}",
-                )
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+            part.check()
 
 
 @contextmanager
@@ -99,10 +81,10 @@ def running(stack: AirflowStack, *, launches: Path | None = None, say: Say = pri
     """The stack, ready to be used; stopped when the block is left, however it is left.
 
     ``launches`` is the state directory of runs that its tasks start detached; those still running are ended too.
-    Raises: SetupError when this home is in use; StackFailed when a component ends or is not ready in time.
+    Raises: SetupError when this home is in use; ServerFailed when a component ends or is not ready in time.
     """
     stack.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _only_one(stack.home):
+    with processes.only_one(stack.home, "this Airflow"):
         if found := processes.end_leftovers(_memory(stack)):
             say(f"ended {found} component(s) that an earlier run had to leave")
         end_launches(launches)
@@ -123,25 +105,6 @@ def _memory(stack: AirflowStack) -> Path:
     return stack.home / "processes.json"
 
 
-def lock_of(home: Path) -> Path:
-    """Locked by the process that runs the stack with this home."""
-    return home / "lock"
-
-
-@contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    with lock_of(home).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SetupError(
-                "this Airflow is already running",
-                where=str(home),
-                next_step="stop the other one first, or use another directory",
-            ) from None
-        yield
-
-
 def _start(stack: AirflowStack, parts: list[processes.Started], say: Say) -> Running:
     """Start every component, adding it to ``parts`` at once: whatever happens next, the caller can stop it."""
     secrets = load_or_make(stack.home, stack.users)
@@ -152,16 +115,16 @@ def _start(stack: AirflowStack, parts: list[processes.Started], say: Say) -> Run
         extra = connections(stack) if component.connections else {}
         command = [sys.executable, "-m", "airflow", *component.arguments]
         log = _logs(stack) / f"{component.name}.log"
-        parts.append(processes.start(component.name, command, {**variables, **extra}, log))
+        program = processes.Program(f"Airflow's {component.name}", command, {**variables, **extra}, log)
+        parts.append(processes.start(program))
         processes.remember(_memory(stack), parts)
     return Running(stack, secrets, tuple(parts), since)
 
 
 def _prepare(stack: AirflowStack, variables: dict[str, str], say: Say) -> None:
     say("preparing Airflow's database")
-    log = _logs(stack) / "prepare.log"
     command = [sys.executable, "-m", "airflow_bindings.local.prepare"]
-    part = processes.start("prepare", command, variables, log)
+    part = processes.start(processes.Program("prepare", command, variables, _logs(stack) / "prepare.log"))
     try:
         code = part.process.wait(READY_S)
     except subprocess.TimeoutExpired:
@@ -170,8 +133,8 @@ def _prepare(stack: AirflowStack, variables: dict[str, str], say: Say) -> None:
         processes.end_session(part.session)
         part.process.wait()
     if code != 0:
-        raise StackFailed(
-            "Airflow's database could not be prepared", got=code, details=_tail(log), next_step=f"read {log}"
+        raise ServerFailed(
+            "Airflow's database could not be prepared", got=code, details=part.tail(), next_step=f"read {part.log}"
         )
 
 
@@ -179,24 +142,10 @@ def _logs(stack: AirflowStack) -> Path:
     return stack.home / "processes"
 
 
-def _tail(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-
-
 def _wait_ready(live: Running, say: Say) -> None:
     wanted = {part.health for part in components(live.stack) if part.health}
-    deadline = time.monotonic() + READY_S
     say("starting Airflow")
-    while missing := wanted - _healthy(live):
-        live.check()
-        if time.monotonic() > deadline:
-            raise StackFailed(
-                "Airflow is not ready",
-                got=f"no sign of life from {', '.join(sorted(missing))}",
-                expected=f"within {READY_S:.0f} s",
-                next_step=f"read the logs in {_logs(live.stack)}",
-            )
-        time.sleep(POLL_S)
+    processes.await_ready(live.parts, lambda: wanted - _healthy(live), within_s=READY_S, poll_s=POLL_S)
     say(f"Airflow is ready: {live.stack.url}")
 
 

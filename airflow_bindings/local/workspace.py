@@ -14,7 +14,8 @@ from airflow_bindings.local import archive
 from airflow_bindings.local.attach import findable, kept
 from airflow_bindings.local.ports import export_anew, export_ports, fingerprint
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
-from airflow_bindings.local.supervisor import Running, Say, free_port, running
+from airflow_bindings.local.supervisor import Running, Say, running
+from framework.servers.ports import free_port
 from framework.world import World
 
 HOME: Final = ".teamspark/demo"
@@ -70,7 +71,7 @@ def kept_or_started(workspace: Path, world: World, say: Say) -> Iterator[Running
 
 
 def keep(live: Running, workspace: Path, say: Say) -> None:
-    """Keep it up until told to go, DAG files compared with the jobs as they are now. Raises: StackFailed."""
+    """Keep it up until told to go, DAG files compared with the jobs as they are now. Raises: ServerFailed."""
     seen = fingerprint(workspace)
     with findable(live):
         while True:

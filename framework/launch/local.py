@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from framework.errors import ConfigError, RunLost
 from framework.identity import Epoch, RunKey
-from framework.launch import local_runner
+from framework.launch import local_runner, sessions
 from framework.launch.base import CONFIG, RESULT, UNFINISHED, LaunchRequest, Phase, Status
 
 POLITE_S: Final = 5.0
@@ -200,18 +200,7 @@ def _members(home: Path) -> set[int]:
     with suppress(FileNotFoundError, ProcessLookupError):
         if local_runner.started(leader["pid"]) != leader["started"]:
             return set()
-    everybody = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return {pid for pid in everybody if _session(pid) == leader["pid"]}
-
-
-def _session(pid: int) -> int | None:
-    """The session of a process; None when it is gone or a zombie that nobody has collected."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return None
-    state, _parent, _group, session = stat.rpartition(b")")[2].split()[:4]
-    return None if state in (b"Z", b"X") else int(session)
+    return sessions.members(leader["pid"])
 
 
 def _read(path: Path) -> bytes | None:

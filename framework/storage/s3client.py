@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
+from framework.storage.keys import Keys
+from framework.storage.s3errors import translated
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -24,10 +27,11 @@ class Bucket:
     region: str | None = None
 
 
-def connect(bucket: Bucket) -> "S3Client":
-    """A client with credentials of boto3's default chain, which refreshes them. It asks nothing yet."""
+def connect(bucket: Bucket, keys: Keys | None = None) -> "S3Client":
+    """A client with ``keys``, else with credentials of boto3's default chain, which refreshes them. It asks nothing yet."""
     # A session of its own: the default one is shared, and not made to be used by threads.
-    return boto3.session.Session().client(
+    given = {"aws_access_key_id": keys.access, "aws_secret_access_key": keys.secret} if keys else {}
+    return boto3.session.Session(**given).client(
         "s3",
         endpoint_url=bucket.endpoint,
         region_name=bucket.region,
@@ -43,3 +47,11 @@ def connect(bucket: Bucket) -> "S3Client":
             s3={"addressing_style": "path" if bucket.endpoint else "auto"},
         ),
     )
+
+
+def make_bucket(bucket: Bucket, keys: Keys) -> None:
+    """Make ``bucket`` if it is not there. Raises: SetupError, StoreUnavailable."""
+    with translated(f"s3://{bucket.name}"):
+        client = connect(bucket, keys)
+        if bucket.name not in {one["Name"] for one in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=bucket.name)

@@ -12,8 +12,9 @@ import pytest
 from airflow_bindings.local.attach import findable, kept
 from airflow_bindings.local.secrets import load_or_make
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
-from airflow_bindings.local.supervisor import Running, lock_of
+from airflow_bindings.local.supervisor import Running
 from framework.errors import SetupError
+from framework.servers.processes import lock_of
 
 HOLD = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
 

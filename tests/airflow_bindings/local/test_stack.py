@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from airflow_bindings.local import processes
-from airflow_bindings.local.errors import AirflowRefused, StackFailed
+from airflow_bindings.local.errors import AirflowRefused
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
-from airflow_bindings.local.supervisor import Running, free_port, running
-from framework.errors import SetupError
+from airflow_bindings.local.supervisor import Running, running
+from framework.errors import ServerFailed, SetupError
+from framework.launch import sessions
+from framework.servers import processes
+from framework.servers.ports import free_port
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
 
@@ -83,7 +85,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             one.client(team).unpause(f"{team}.daily")
         yield one
     assert holders(stack.home) == set()
-    assert [part.name for part in one.parts if processes.session_members(part.session)] == []
+    assert [part.name for part in one.parts if sessions.members(part.session)] == []
 
 
 @pytest.mark.parametrize("team", TEAMS)
@@ -145,7 +147,7 @@ def test_a_home_has_one_stack(live: Running) -> None:
 def test_a_port_that_is_taken_is_said(live: Running, tmp_path: Path) -> None:
     second = AirflowStack(tmp_path / "airflow", bundles(tmp_path), live.stack.port)
 
-    with pytest.raises(StackFailed, match="api-server ended"), running(second):
+    with pytest.raises(ServerFailed, match="api-server ended"), running(second):
         pass
 
     assert holders(second.home) == set()
@@ -156,7 +158,8 @@ import sys, time
 from pathlib import Path
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.signals import interruptible
-from airflow_bindings.local.supervisor import free_port, running
+from airflow_bindings.local.supervisor import running
+from framework.servers.ports import free_port
 
 home, dags = map(Path, sys.argv[1:])
 with interruptible(), running(AirflowStack(home, (TeamBundle("flights", dags),), free_port()), say=print) as live:
