@@ -42,10 +42,11 @@ _LEADERS: Final = "processes.json"
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A running one: of which team, before which store, and where it is asked."""
+    """A running one: of which team, before which store, where its state is and where it is asked."""
 
     team: str
     store: str
+    home: str
     master: str
     proxy: str
     webs: Mapping[str, str]
@@ -161,7 +162,15 @@ def _facts(wanted: Wanted, layout: Layout) -> Cluster:
 
     webs = {name: at(f"{name}-web") for name in ("master", "worker")}
     master = f"{HOST}:{layout.ports['master']}"
-    return Cluster(wanted.team, wanted.store.root, master, at("proxy"), webs, str(layout.tier))
+    return Cluster(
+        team=wanted.team,
+        store=wanted.store.root,
+        home=str(wanted.home),
+        master=master,
+        proxy=at("proxy"),
+        webs=webs,
+        tier=str(layout.tier),
+    )
 
 
 def _unready(cluster: Cluster) -> Callable[[], list[str]]:

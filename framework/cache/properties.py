@@ -73,14 +73,20 @@ def _names(layout: Layout) -> dict[str, object]:
     """Loopback only, and one name for a worker's machine wherever it is said: a client maps files of its own host."""
     ports = layout.ports
     named = {f"alluxio.{part}.hostname": HOSTNAME for part in ("master", "worker", "proxy", "user")}
-    bound = {f"alluxio.{part}.bind.host": HOST for part in ("master", "worker", "master.web", "worker.web", "proxy.web")}
-    return named | bound | {
-        "alluxio.master.rpc.port": ports["master"],
-        "alluxio.master.web.port": ports["master-web"],
-        "alluxio.worker.rpc.port": ports["worker"],
-        "alluxio.worker.web.port": ports["worker-web"],
-        "alluxio.proxy.web.port": ports["proxy"],
+    bound = {
+        f"alluxio.{part}.bind.host": HOST for part in ("master", "worker", "master.web", "worker.web", "proxy.web")
     }
+    return (
+        named
+        | bound
+        | {
+            "alluxio.master.rpc.port": ports["master"],
+            "alluxio.master.web.port": ports["master-web"],
+            "alluxio.worker.rpc.port": ports["worker"],
+            "alluxio.worker.web.port": ports["worker-web"],
+            "alluxio.proxy.web.port": ports["proxy"],
+        }
+    )
 
 
 def _places(layout: Layout) -> dict[str, object]:

@@ -82,6 +82,8 @@ class Proxy:
         """Let go of a file or folder and all below it, pinned or not; an absent one is no error."""
         with self._asking("free", path):
             try:
+                # Forced is for the blocks alone: the pin would bring them back.
+                self._client.set_attribute(path, SetAttribute(pinned=False, recursive=True))
                 self._client.free(path, _Options(recursive=True, forced=True))
             except NotFoundError:
                 return

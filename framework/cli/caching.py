@@ -78,7 +78,6 @@ class Chosen:
 
     def free(self) -> None:
         """Raises: CacheUnavailable."""
-        self.cache.unpin(self.store, self.paths)
         self.cache.free(self.store, self.paths)
 
 

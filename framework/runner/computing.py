@@ -50,7 +50,9 @@ class Computation:
         try:
             return self._run(spark, route)
         except CacheUnavailable as error:
-            return self._run(spark, route.past(f"the inputs were read again, from the store: {error.what} ({error.got})"))
+            return self._run(
+                spark, route.past(f"the inputs were read again, from the store: {error.what} ({error.got})")
+            )
 
     def _run(self, spark: "SparkSession", route: Route) -> Done:
         with _uncached(spark):

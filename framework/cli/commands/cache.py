@@ -51,7 +51,9 @@ def status(
         _tell_held(chosen(scope_of(ctx), run, team), json=json)
         return
     if team is None:
-        raise ConfigError("whose cache?", got="neither a run nor --team", next_step="teamspark cache status --team TEAM")
+        raise ConfigError(
+            "whose cache?", got="neither a run nor --team", next_step="teamspark cache status --team TEAM"
+        )
     health = health_of(scope_of(ctx), team)
     if json:
         as_json(health.to_json())
