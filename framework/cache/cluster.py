@@ -220,7 +220,7 @@ def _program(name: str, layout: Layout, java: Path, wanted: Wanted, environ: Map
         main,
     ]
     environment = _environment(wanted.store, environ)
-    log = layout.logs / f"{name}.out"
+    log = layout.logs / f"{name}.log"
     return Program(f"cache {name}", command, environment, log, layout.home, wanted.dies_with_us)
 
 

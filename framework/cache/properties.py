@@ -16,23 +16,15 @@ PORTS: Final = ("master", "master-web", "worker", "worker-web", "proxy")
 MOUNT: Final = "/store"
 _RETRY: Final = "3s"
 
+# To what the process prints, which is its log: whoever waits for it is shown the end.
 LOG4J2: Final = """\
 status = error
-appender.f.type = RollingFile
-appender.f.name = F
-appender.f.fileName = ${sys:alluxio.logs.dir}/${sys:alluxio.logger.name}.log
-appender.f.filePattern = ${sys:alluxio.logs.dir}/${sys:alluxio.logger.name}.log.%i
-appender.f.layout.type = PatternLayout
-appender.f.layout.pattern = %d{ISO8601} %-5p %c{1} - %m%n
-appender.f.policies.type = SizeBasedTriggeringPolicy
-appender.f.policies.size = 10MB
-appender.f.strategy.type = DefaultRolloverStrategy
-appender.f.strategy.max = 1
-rootLogger.level = info
-rootLogger.appenderRef.f.ref = F
-# It writes down the options of a mount, and they may be keys.
-logger.mounts.name = alluxio.master.file.meta.MountTable
-logger.mounts.level = warn
+appender.c.type = Console
+appender.c.name = C
+appender.c.layout.type = PatternLayout
+appender.c.layout.pattern = %d{ISO8601} %-5p %c{1} - %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.c.ref = C
 """
 
 
@@ -114,7 +106,8 @@ _BEHAVIOUR: Final[Mapping[str, object]] = {
     "alluxio.master.lost.worker.detection.interval": "2s",
     "alluxio.master.update.check.enabled": "false",
     # An attempt's path is absent until it is written, and may have been asked for before: absences are not remembered.
-    "alluxio.master.ufs.path.cache.threads": "0",
+    "alluxio.master.ufs.path.cache.capacity": "0",
+    "alluxio.exit.collect.info": "false",
     "alluxio.web.ui.enabled": "false",
     "alluxio.security.authorization.permission.enabled": "true",
     # With it on, the proxy answers everything but S3 with nothing.
