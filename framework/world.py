@@ -46,7 +46,9 @@ class World:
 
         @cache
         def before(name: str) -> Cache:
-            return open_cache(teams.team(name), store(name), workspace=teams.workspace)
+            # A laptop's run may be nobody's.
+            team = teams.by_name.get(name)
+            return NoCache() if team is None else open_cache(team, store(name), workspace=teams.workspace)
 
         return cls(teams, store, cache=before)
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -153,7 +153,14 @@ def _started(wanted: Wanted, environ: Mapping[str, str], notice: Notice) -> Clus
         down(wanted.home)
         raise
     write_private(wanted.home / _FACTS, json.dumps(asdict(cluster)))
+    _let_go(parts)
     return cluster
+
+
+def _let_go(parts: Iterable[Started]) -> None:
+    """They outlive this process, which found them ready: nobody here waits for them, and Python need not warn of that."""
+    for part in parts:
+        part.process.returncode = 0
 
 
 def _facts(wanted: Wanted, layout: Layout) -> Cluster:

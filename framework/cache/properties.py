@@ -114,6 +114,7 @@ _BEHAVIOUR: Final[Mapping[str, object]] = {
     "alluxio.proxy.s3.v2.version.enabled": "false",
     # The proxy is a client too, and whoever asks it waits.
     "alluxio.user.rpc.retry.max.duration": _RETRY,
+    "alluxio.user.rpc.retry.max.sleep": "500ms",
     "alluxio.user.block.read.retry.max.duration": _RETRY,
     "alluxio.user.block.read.retry.sleep.max": "500ms",
     "alluxio.user.streaming.data.read.timeout": _RETRY,

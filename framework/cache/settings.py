@@ -17,6 +17,9 @@ _CLIENT: Final = MappingProxyType(
         "alluxio.user.rpc.retry.max.duration": "5s",
         "alluxio.user.rpc.retry.max.sleep": "500ms",
         "alluxio.user.streaming.data.read.timeout": "5s",
+        # A master that hangs answers no ping either; without one its answer is waited for without end.
+        "alluxio.user.network.rpc.keepalive.time": "10s",
+        "alluxio.user.network.rpc.keepalive.timeout": "5s",
         # Reading is not worth a write to the master.
         "alluxio.user.update.file.accesstime.disabled": "true",
     }

@@ -109,8 +109,9 @@ def find_route(plan: Plan, world: World) -> Route:
     """Ask the team's cache for each published input. Never raises, and takes no longer than a few seconds."""
     cache = world.cache(plan.config.key.team)
     legs = [leg for planned in plan.inputs if isinstance(planned, RunInput) for leg in _legs(planned, world, cache)]
-    answers = _within(LOOK_S, [partial(_decided, cache, leg) for leg in legs])
-    legs = [answer or _past(leg, _LATE) for leg, answer in zip(legs, answers, strict=True)]
+    if any(leg.location.cached for leg in legs):
+        answers = _within(LOOK_S, [partial(_decided, cache, leg) for leg in legs])
+        legs = [answer or _past(leg, _LATE) for leg, answer in zip(legs, answers, strict=True)]
     remarks = tuple(dict.fromkeys(leg.location.why for leg in legs if leg.location.why))
     return _probed(Route(cache, tuple(legs), remarks))
 
@@ -207,9 +208,12 @@ def prefetching(route: Route) -> Iterator[None]:
 
 
 def is_cached(published: Published, world: World) -> bool:
-    """Whether the team's cache is before the place of what was published."""
+    """Whether the team's cache is before the place of what was published; it never is before a private one."""
     key = published.key
-    return world.cache(key.team).resolve(world.output_store(key.team), published.directory).cached
+    return (
+        world.private is None
+        and world.cache(key.team).resolve(world.output_store(key.team), published.directory).cached
+    )
 
 
 def warm_outputs(published: Published, world: World) -> tuple[str, ...]:

@@ -123,7 +123,10 @@ def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> 
     """What ``error`` says about ``files``; None when it is not about reading one of them."""
     text = full_text(error)
     named = [file for file in files if _names(text, file.uri)]
-    told = _cache_failure(text, files, named, where) or _object_failure(text, files, named, where)
+    cached = [file.uri for file in files if file.uri.startswith(_CACHED)]
+    if _CACHE_CLIENT.search(text) and not cached:
+        return None  # another block's: what it says of connections and refusals is not said of these files
+    told = _cache_failure(text, cached, named, where) or _object_failure(text, files, named, where)
     if told is not None or not named or not _READING.search(text):
         return told
     try:
@@ -135,10 +138,7 @@ def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> 
     return corrupt([f"{file.uri}: {clip(_reason(text), 160)}" for file in named], where=where)
 
 
-def _cache_failure(
-    text: str, files: Sequence[DataFile], named: Sequence[DataFile], where: str
-) -> TeamsparkError | None:
-    cached = [file.uri for file in files if file.uri.startswith(_CACHED)]
+def _cache_failure(text: str, cached: Sequence[str], named: Sequence[DataFile], where: str) -> TeamsparkError | None:
     read = [file.uri for file in named if file.uri.startswith(_CACHED) and _READING.search(text)]
     if not read and not (cached and _CACHE_CLIENT.search(text)):
         return None
