@@ -63,12 +63,12 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
             from framework.runner.computing import Computation
 
             spark = stack.enter_context(options.session(route.needs))
-        done = Computation(plan, job, world, options.who, watch).run(spark, route)
+        made = Computation(plan, job, world, options.who, watch).run(spark, route)
     newest = log.newest()
-    superseded = newest is not None and newest.number > done.published.number
-    remarks = () if superseded else _warmed(done.published, world, watch)
+    superseded = newest is not None and newest.number > made.published.number
+    remarks = () if superseded else _warmed(made.published, world, watch)
     verdict: Verdict = "superseded" if superseded else "published"
-    return result_of(done.published, Account(verdict, watch.seconds, (*done.warnings, *remarks), *done.heat))
+    return result_of(made.published, Account(verdict, watch.seconds, (*made.warnings, *remarks), *made.heat))
 
 
 def _warmed(published: Published, world: World, watch: Stopwatch) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
         monkeypatch.setenv(name, value)
     ensure_jars(*JARS)
     folder = f"/flights/{tmp_path.name}"
-    stores = {"directory": alluxio.directory, "bucket": alluxio.bucket}
+    stores: dict[str, Store] = {"directory": alluxio.directory, "bucket": alluxio.bucket}
     reads = {name: laid(alluxio.cache(store), store, folder) for name, store in stores.items()}
     odd = [f"{folder}/{encode(text)}" for text in HOSTILE]
     reads["hostile"] = [laid(alluxio.cache(alluxio.directory), alluxio.directory, one)[0] for one in odd]
