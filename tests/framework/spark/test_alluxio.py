@@ -48,7 +48,7 @@ settings = SessionSettings("child", archive_dir=archive_home(), short_job=True, 
 def read(spark, uris, where="port ids"):
     with reading([DataFile(uri) for uri in uris], where=where):
         frame = spark.read.schema("id bigint, text string").parquet(*uris)
-        return [str(part) for part in frame.selectExpr("count(*)", "sum(id)", "sum(xxhash64(id, text))").first()]
+        return [str(part) for part in frame.selectExpr("count(*)", "sum(id)", "sum(cast(xxhash64(id, text) as decimal(38, 0)))").first()]
 with open_session(settings) as spark:
     seen["mapped"] = is_mapped(spark.sparkContext._gateway.proc.pid, archive)
     for name, uris in asked["reads"].items():
