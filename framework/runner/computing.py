@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class Done(NamedTuple):
-    """What a computation has published, what is to be said of it, and how hot its inputs were."""
+    """What a computation has published, what is to be said of it, the way that it took, and how hot its inputs were."""
 
     published: Published
     warnings: tuple[str, ...]
+    route: Route
     heat: Heat
 
 
@@ -64,7 +65,7 @@ class Computation:
             with self.watch.phase("claim"):
                 attempt = self._claim()
             published, warnings = self._publish(spark, attempt, frames, reads)
-            return Done(published, (*route.remarks, *warnings), heat)
+            return Done(published, (*route.remarks, *warnings), route, heat)
 
     def _transform(self, spark: "SparkSession", reads: Reads) -> dict[str, "DataFrame"]:
         contract = self.plan.contract

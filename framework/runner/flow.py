@@ -66,7 +66,8 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
         made = Computation(plan, job, world, options.who, watch).run(spark, route)
     newest = log.newest()
     superseded = newest is not None and newest.number > made.published.number
-    remarks = () if superseded else _warmed(made.published, world, watch)
+    # Whoever has just waited for a cache in vain does not wait for it again.
+    remarks = () if superseded or made.route.failed else _warmed(made.published, world, watch)
     verdict: Verdict = "superseded" if superseded else "published"
     return result_of(made.published, Account(verdict, watch.seconds, (*made.warnings, *remarks), *made.heat))
 

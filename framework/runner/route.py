@@ -63,11 +63,15 @@ class Leg:
 
 @dataclass(frozen=True)
 class Route:
-    """Where a run reads each published output. ``remarks``: why not through the cache, where somebody expects that."""
+    """Where a run reads each published output.
+
+    ``remarks``: why not through the cache, where somebody expects that. ``failed``: it did not deliver.
+    """
 
     cache: Cache = field(default_factory=NoCache)
     legs: tuple[Leg, ...] = ()
     remarks: tuple[str, ...] = ()
+    failed: bool = False
 
     @cached_property
     def _by_port(self) -> Mapping[tuple[str, str], Leg]:
@@ -88,8 +92,8 @@ class Route:
         return next((leg.location.needs for leg in self.through), Extra())
 
     def past(self, why: str) -> "Route":
-        """The same inputs, all of them from the stores."""
-        return replace(self, legs=tuple(map(_past, self.legs)), remarks=(*self.remarks, why))
+        """The same inputs, all of them from the stores, since the cache has failed."""
+        return replace(self, legs=tuple(map(_past, self.legs)), remarks=(*self.remarks, why), failed=True)
 
     def heat(self) -> Heat:
         """As the cache says it now."""
