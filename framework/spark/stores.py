@@ -67,18 +67,22 @@ class S3Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoreAccess:
-    """What sessions get for their stores: ``conf``, which nobody overrides, and ``jars``. Empty for directories."""
+    """What sessions get for their stores: ``conf``, which nobody overrides, ``jars``, and ``java_options`` of the driver
+    and of executors. Empty for directories.
+    """
 
     conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     jars: tuple[Path, ...] = ()
+    java_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What a session needs besides, as whoever asks for it says: settings, and sets of jars by name."""
+    """What a session needs besides, as whoever asks for it says: settings, sets of jars by name, options of its JVMs."""
 
     conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     jar_sets: tuple[str, ...] = ()
+    java_options: tuple[str, ...] = ()
 
 
 def s3a_settings(default: S3Endpoint, buckets: Mapping[str, S3Endpoint] = MappingProxyType({})) -> dict[str, str]:
@@ -108,7 +112,8 @@ def store_access(
     """
     more = extra or Extra()
     sets = (*(("s3a",) if buckets else ()), *more.jar_sets)
-    return StoreAccess({**store_settings(buckets), **more.conf}, ensure_jars(*sets, notice=notice) if sets else ())
+    jars = ensure_jars(*sets, notice=notice) if sets else ()
+    return StoreAccess({**store_settings(buckets), **more.conf}, jars, more.java_options)
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:

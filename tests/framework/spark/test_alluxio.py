@@ -42,7 +42,7 @@ asked = json.loads(sys.argv[1])
 seen = {}
 archive = find_archive(archive_home(), fingerprint(find_java(), spark_home()))
 # So that what was read is told before the session ends.
-quick = {"spark.hadoop.alluxio.user.metrics.heartbeat.interval": "500ms"}
+quick = {"spark.driver.extraJavaOptions": "-Dalluxio.user.metrics.heartbeat.interval=500ms"}
 settings = SessionSettings("child", archive_dir=archive_home(), short_job=True, team_conf=quick,
                            stores=store_access({}, client_needs(local=True)), log=Path(asked["folder"], "jvm.log"))
 def read(spark, uris, where="port ids"):
@@ -74,7 +74,7 @@ def child(asked: dict[str, Any]) -> dict[str, Any]:
         env=os.environ,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -55,21 +55,29 @@ def test_an_error_of_the_authors_passes_though_it_reads_through_a_cache() -> Non
     assert read_failure(RuntimeError(text), [CACHED], where="port a") is None
 
 
-def test_a_session_that_reads_through_a_cache_gives_up_soon_and_no_author_changes_that() -> None:
+def test_a_session_that_reads_through_a_cache_gives_up_soon_beside_other_options_of_its_jvms() -> None:
     needs = client_needs(local=True)
-    said = {"spark.hadoop.alluxio.user.block.read.retry.max.duration": "1h"}
+    keys = ("spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions")
+    asked = SessionSettings(
+        "a", team_conf=dict.fromkeys(keys, "-Dteam=1"), stores=StoreAccess(needs.conf, (), needs.java_options)
+    )
 
-    settings = {
-        s.key: s
-        for s in effective_settings(SessionSettings("a", conf=said, team_conf=said, stores=StoreAccess(needs.conf)))
-    }
+    settings = {s.key: s.value for s in effective_settings(asked)}
 
-    assert settings["spark.hadoop.alluxio.user.block.read.retry.max.duration"].value == "5s"
-    assert len(refusals(needs.conf)) == len(needs.conf)
+    for key in keys:
+        assert settings[key].startswith("-Dteam=1 ")
+        assert "-Dalluxio.user.rpc.retry.max.duration=3s" in settings[key]
+    assert len(refusals({**needs.conf, **dict.fromkeys(keys, "x")})) == len(needs.conf) + 2
+
+
+def test_a_session_without_a_cache_has_no_option_for_one() -> None:
+    settings = {s.key for s in effective_settings(SessionSettings("a"))}
+
+    assert not [key for key in settings if "xtraJavaOptions" in key or "alluxio" in key]
 
 
 def test_only_a_worker_of_this_machine_is_told_to_be_one() -> None:
-    key = "spark.hadoop.alluxio.user.hostname"
+    option = "-Dalluxio.user.hostname=localhost"
 
-    assert client_needs(local=True).conf[key] == "localhost"
-    assert key not in client_needs(local=False).conf
+    assert option in client_needs(local=True).java_options
+    assert option not in client_needs(local=False).java_options
