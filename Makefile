@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long lint format types demo bench jars lock lock-jars clean
+.PHONY: help setup test test-e2e test-long lint format types demo bench jars lock lock-jars clean
 
 BIN := .venv/bin
 DAYS ?= 2
@@ -13,10 +13,13 @@ help: ## List the commands
 setup: ## Make .venv from the locks, and see that Java is there; instant when nothing changed
 	@tools/setup
 
-test: setup ## Run the tests (without the long ones), and say what was skipped and why
+test: setup ## Run the tests (without whole flows and long ones), and say what was skipped and why
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-long: setup ## Also the long sweeps and races, and that both environments install apart
+test-e2e: setup ## Whole flows on real servers: Airflow, stores, drivers that are killed
+	@$(BIN)/python -m pytest -m "e2e and not long" $(ARGS)
+
+test-long: setup ## All tests, also the long sweeps and races, and that both environments install apart
 	@$(BIN)/python -m pytest -m "" $(ARGS)
 
 lint: setup ## Ruff, mypy, pyright and the architecture's contracts

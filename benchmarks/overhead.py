@@ -125,6 +125,6 @@ class _Place:
             check=True, capture_output=True, cwd=self.folder,
         )  # fmt: skip
         taken = time.monotonic() - started
-        seconds = json.loads(done.stdout)["seconds"]
+        seconds = json.loads(done.stdout)["result"]["seconds"]
         self.own.append(sum(seconds.get(phase, 0.0) for phase in OURS))
         return taken

@@ -82,11 +82,26 @@ def run_pairs(variants: Mapping[str, Run], rounds: int, *, warm_up: int = 1) -> 
 
     A variant returns its own seconds, so that what it needs beforehand does not count.
     """
+    return quiet_pairs(variants, rounds, warm_up=warm_up, noisy=lambda: False)[0]
+
+
+def quiet_pairs(
+    variants: Mapping[str, Run], rounds: int, *, noisy: Callable[[], bool], warm_up: int = 1
+) -> tuple[dict[str, tuple[float, ...]], int]:
+    """As ``run_pairs``; a round of which ``noisy`` says so afterwards is run again, but not for ever. And how many were.
+
+    Noisy rounds that are left when as many were repeated as were wanted are kept: the interval then tells of them.
+    """
     draw = random.Random(SEED)
     seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for number in range(-warm_up, rounds):
-        for name in draw.sample(sorted(variants), len(variants)):
-            taken = variants[name]()
-            if number >= 0:
-                seconds[name].append(taken)
-    return {name: tuple(times) for name, times in seconds.items()}
+    number = repeated = 0
+    while number < warm_up + rounds:
+        taken = {name: variants[name]() for name in draw.sample(sorted(variants), len(variants))}
+        if noisy() and repeated < rounds:
+            repeated += 1
+            continue
+        if number >= warm_up:
+            for name, one in taken.items():
+                seconds[name].append(one)
+        number += 1
+    return {name: tuple(times) for name, times in seconds.items()}, repeated

@@ -187,9 +187,11 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
         gateway = _gateway(launch, undo)
         _check_archive(launch, gateway)
         undo.callback(put, {name: os.environ.get(name) for name in _PYSPARKS_OWN})
-        session = _session(launch, gateway)
+        context = _context(launch, gateway)
+        interrupts.hear()  # at once: the last thing that a context's start does is to take SIGINT
+        undo.callback(_stop, context, interrupts)
+        session = SparkSession(context)
         undo.callback(_stop, session, interrupts)
-        interrupts.hear()
         for name in _CHATTER:
             logger = PySparkLogger.getLogger(name)
             undo.callback(logger.setLevel, logger.level)
@@ -222,13 +224,12 @@ def _conf(launch: Launch) -> SparkConf:
     return conf.setAll([(setting.key, setting.value) for setting in launch.settings])
 
 
-def _session(launch: Launch, gateway: JavaGateway) -> SparkSession:
+def _context(launch: Launch, gateway: JavaGateway) -> SparkContext:
     try:
         with environ(launch.environ):
-            context = SparkContext(conf=_conf(launch), gateway=gateway)
+            return SparkContext(conf=_conf(launch), gateway=gateway)
     except (PySparkException, Py4JError) as error:
         raise _no_jvm(launch, error) from error
-    return SparkSession(context)
 
 
 def _no_jvm(launch: Launch, error: Exception) -> SetupError:
@@ -279,9 +280,9 @@ def read_bytes(session: SparkSession, uri: str) -> bytes:
         stream.close()
 
 
-def _stop(session: SparkSession, interrupts: Interrupts) -> None:
+def _stop(spark: SparkContext | SparkSession, interrupts: Interrupts) -> None:
     try:
-        session.stop()
+        spark.stop()
     except (Py4JError, OSError):
         if not interrupts.came.is_set():
             raise

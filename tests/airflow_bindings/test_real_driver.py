@@ -48,6 +48,7 @@ class Sum(Job):
 '''
 
 
+@pytest.mark.e2e
 @pytest.mark.spark
 @pytest.mark.timeout(900)  # two real Spark starts, on a machine that may be busy
 def test_two_tasks_hand_over_a_dataset(

@@ -4,23 +4,30 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.hashing import ContentHash, hash_files
 from framework.identity import Epoch, RunKey
+from framework.job import build_job, contract_of, load_job
+from framework.plan import PlanRequest
+from framework.runner import RunOptions, execute
 from framework.schema.spec import SchemaSpec
 from framework.storage.attempts import published_files
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
-from tests.servers.seaweed import Seaweed
+from framework.world import World
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = pytest.mark.spark
 
 ROOT = Path(__file__).parents[2]
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
@@ -74,11 +81,9 @@ def workspace(folder: Path, store: dict[str, Any]) -> Path:
     return folder
 
 
-def drive(place: Path, job: str, **edges: EdgeRef) -> RunResult:
-    """What a launcher does: a configuration down, a result up."""
-    key = RunKey("numbers", "numbers.daily", job.lower(), RUN)
-    config = ExportedConfig(
-        key=key,
+def config_of(place: Path, job: str, **edges: EdgeRef) -> ExportedConfig:
+    return ExportedConfig(
+        key=RunKey("numbers", "numbers.daily", job.lower(), RUN),
         epoch=Epoch("one", 1, 1),
         job=f"jobs.numbers.made:{job}",
         inputs={port: (edge,) for port, edge in edges.items()},
@@ -86,28 +91,43 @@ def drive(place: Path, job: str, **edges: EdgeRef) -> RunResult:
         workspace=str(place),
         short_job=True,
     )
-    (place / f"{job}.json").write_bytes(config.json_bytes())
-    result = place / f"{job}.result.json"
-    command = [
-        sys.executable,
-        "-m",
-        "framework.driver",
-        "--config",
-        str(place / f"{job}.json"),
-        "--result",
-        str(result),
-    ]
+
+
+def driven(config: ExportedConfig) -> RunResult:
+    """What a launcher does: a configuration down, a result up."""
+    place = Path(config.workspace)
+    asked, result = place / f"{config.key.task_id}.json", place / f"{config.key.task_id}.result.json"
+    asked.write_bytes(config.json_bytes())
+    command = [sys.executable, "-m", "framework.driver", "--config", str(asked), "--result", str(result)]
     search = os.pathsep.join([str(place), str(ROOT)])
     done = subprocess.run(
         command, cwd=place, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return RunResult.parse_json(result.read_bytes(), where=job)
+    return RunResult.parse_json(result.read_bytes(), where=config.job)
 
 
-def hand_over(place: Path) -> tuple[RunResult, RunResult]:
+def run_here(spark: SparkSession, config: ExportedConfig) -> RunResult:
+    """The same run in the session that is already there."""
+    job_class = load_job(config.job)
+    options = RunOptions(session=lambda: nullcontext(spark), who="test")
+    request = PlanRequest(config, contract_of(job_class))
+    return execute(request, build_job(job_class, config.parameters), World.of(Path(config.workspace)), options)
+
+
+def hand_over(place: Path, run: Callable[[ExportedConfig], RunResult]) -> tuple[RunResult, RunResult]:
     edge = EdgeRef(team="numbers", dag_id="numbers.daily", task_id="numbers", output="upper", same_dag=True)
-    return drive(place, "Numbers"), drive(place, "Sums", numbers=edge)
+    return run(config_of(place, "Numbers")), run(config_of(place, "Sums", numbers=edge))
+
+
+@pytest.fixture
+def jobs_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Makes a workspace's jobs importable here, as long as the test lasts."""
+    before = set(sys.modules)
+    yield monkeypatch.syspath_prepend
+    for name in set(sys.modules) - before:
+        if name.startswith("jobs.numbers"):
+            del sys.modules[name]
 
 
 def contents(store: Store, task: str) -> dict[str, ContentHash]:
@@ -120,13 +140,15 @@ def contents(store: Store, task: str) -> dict[str, ContentHash]:
 
 
 def test_a_bucket_and_a_directory_get_equal_outputs(
-    tmp_path: Path, seaweed: Seaweed, s3_place: Any, s3_store: Store
+    tmp_path: Path, spark: SparkSession, jobs_of: Callable[[Path], None], s3_place: Any, s3_store: Store
 ) -> None:
     bucket = {"kind": "s3", "bucket": s3_place.name, "prefix": s3_place.prefix, "endpoint": s3_place.endpoint}
     there = workspace(tmp_path / "s3", {**bucket, "region": s3_place.region})
     here = workspace(tmp_path / "directory", {"kind": "directory", "root": "store"})
 
-    in_bucket, in_directory = hand_over(there), hand_over(here)
+    jobs_of(here)
+
+    in_bucket, in_directory = hand_over(there, driven), hand_over(here, partial(run_here, spark))
 
     directory = DirectoryStore(here / "store")
     for mine, theirs in zip(in_bucket, in_directory, strict=True):

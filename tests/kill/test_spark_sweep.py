@@ -61,6 +61,7 @@ class Drivers:
         return "finished", ""
 
 
+@pytest.mark.e2e
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark: SparkSession) -> None:

@@ -20,7 +20,7 @@ from framework.launch import sessions
 from framework.servers import processes
 from framework.servers.ports import free_port
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.airflow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
 DAG = """

@@ -1,10 +1,7 @@
 """What the list of allowed settings is for: without it, a line of configuration is code. And the list against Spark's."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +12,10 @@ from pyspark.sql import SparkSession
 from framework.config import ExportedConfig, RunFacts
 from framework.driver import main
 from framework.identity import Epoch, RunKey
-from framework.spark.archive import archive_home
 from framework.sparkconf import refusals
+from tests.framework.spark.children import child
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
-
-ROOT = Path(__file__).parents[3]
 
 EVIL = """
 import os
@@ -40,32 +35,14 @@ ATTACKS = {
 }
 
 
-def child(code: str, folder: Path, **environ: str) -> dict[str, Any]:
-    """What ``code`` puts into ``seen``, in a process of its own with a session of the author's settings ``ATTACKS``."""
-    script = f"""
-import json, sys
-from pathlib import Path
-from framework.spark.session import SessionSettings, open_session
-folder = Path({str(folder)!r})
-settings = SessionSettings("child", archive_dir=Path({str(archive_home())!r}), short_job=True, log=folder / "jvm.log",
-                           conf={ATTACKS!r} | {{"spark.driver.memory": "1g"}})
-seen = {{}}
-{code}
-print(json.dumps(seen))
-"""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=env | environ, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return seen
-
-
 def test_without_the_list_a_setting_is_code_or_goes_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text(EVIL)
 
     seen = child(
+        f"""
+from dataclasses import replace
+settings = replace(settings, conf={ATTACKS!r} | dict(settings.conf))
+"""
         """
 sys.path.append(str(folder))
 from pyspark.sql import functions as F

@@ -1,15 +1,11 @@
 """Ctrl-C, in processes of their own: no JVM stays, whenever it comes, and nothing is written of it."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from framework.spark.archive import archive_home
+from tests.framework.spark.children import child_and_stderr
 
 pytestmark = [
     pytest.mark.spark,
@@ -17,18 +13,13 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux for a process's children"),
 ]
 
-ROOT: Final = Path(__file__).parents[3]
 HEAD: Final = """
-import json, os, signal, subprocess, sys, tempfile, threading, time
-from pathlib import Path
-from framework.spark.session import SessionSettings, open_session
-settings = SessionSettings("child", archive_dir=Path({archives!r}), short_job=True, log=Path({log!r}),
-                           conf={{"spark.driver.memory": "1g"}})
+import signal, subprocess, tempfile, threading
 born = []
 
 def is_spark(pid):
     # Not the `java -version` that is asked before, and no fork that is still this program.
-    words = Path(f"/proc/{{pid}}/cmdline").read_text().split("\\0")
+    words = Path(f"/proc/{pid}/cmdline").read_text().split("\\0")
     return words[1].endswith("/spark-submit") or (words[0].endswith("/java") and "-version" not in words)
 
 def children():
@@ -40,7 +31,7 @@ def children():
 
 def runs(pid):
     try:
-        return Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
@@ -65,21 +56,8 @@ quiet = open(settings.log, "ab")
 
 def child(code: str, folder: Path) -> tuple[dict[str, Any], str]:
     """What ``code`` puts into ``seen``, and all of stderr."""
-    head = HEAD.format(archives=str(archive_home()), log=str(folder / "jvm.log"))
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     (folder / "tmp").mkdir()
-    script = f"{head}\nseen = {{}}\n{code}\nprint(json.dumps(seen))\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=env | {"TMPDIR": str(folder / "tmp")},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return seen, done.stderr
+    return child_and_stderr(HEAD + code, folder, TMPDIR=str(folder / "tmp"))
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.5, 2.0])
@@ -101,6 +79,27 @@ seen["folders"] = [str(path) for path in Path(tempfile.gettempdir()).glob("teams
 
     assert (seen["interrupted"], seen["born"], seen["left"], seen["folders"]) == (True, 1, [], [])
     assert told == ""
+
+
+def test_an_interrupt_while_the_session_opens_leaves_none(tmp_path: Path) -> None:
+    seen, told = child(
+        """
+def once_the_context_runs(frame, event, arg):
+    if event == "call" and frame.f_code.co_name == "__init__" and frame.f_code.co_filename.endswith("sql/session.py"):
+        sys.setprofile(None)
+        interrupted_after(0.1)
+sys.setprofile(once_the_context_runs)
+try:
+    with open_session(settings):
+        time.sleep(60)
+except KeyboardInterrupt:
+    seen["interrupted"] = True
+seen["left"] = [pid for pid in born if runs(pid)]
+""",
+        tmp_path,
+    )
+
+    assert (seen, told) == ({"interrupted": True, "left": []}, "")
 
 
 @pytest.mark.long

@@ -70,6 +70,7 @@ with session(conf=sly, team_conf=fixed, stores=store_access({asked["bucket"]: he
 FAULTS = """
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import socket, threading
+from concurrent.futures import ThreadPoolExecutor
 class Refusing(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
@@ -90,10 +91,14 @@ dead.bind(("127.0.0.1", 0))  # and never listens
 at = lambda port: S3Endpoint(asked["region"], f"http://127.0.0.1:{port}", path_style=True)
 others = {**dict.fromkeys(ANSWERS, at(server.server_port)), "deadstore": at(dead.getsockname()[1])}
 with session(stores=store_access({asked["bucket"]: here, **others})) as spark:
-    for bucket in (asked["bucket"], "nobucket", *others):
-        seen[bucket] = [told(lambda: write(spark, f"s3a://{bucket}/out"))]
+    def asked_of(bucket):
+        tried = [told(lambda: write(spark, f"s3a://{bucket}/out"))]
         if bucket != "throttled":  # its patience is tried once
-            seen[bucket] += [told(lambda: read(spark, f"s3a://{bucket}/in/part-0.parquet"))]
+            tried += [told(lambda: read(spark, f"s3a://{bucket}/in/part-0.parquet"))]
+        return tried
+    buckets = (asked["bucket"], "nobucket", *others)
+    with ThreadPoolExecutor(len(buckets)) as pool:  # nearly all of it is waiting
+        seen = dict(zip(buckets, pool.map(asked_of, buckets), strict=True))
 """
 
 

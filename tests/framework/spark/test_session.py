@@ -1,8 +1,6 @@
 """Each of these needs a JVM of its own, so they run in processes of their own, which print what they saw."""
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,40 +10,21 @@ from pyspark.sql import SparkSession
 
 from framework.errors import SetupError
 from framework.java import find_java
-from framework.spark.archive import archive_home
 from framework.spark.session import SessionSettings, prepare, running
 from framework.spark.settings import effective_settings
+from tests.framework.spark import children
 
 # The shared session's fixture: it has built the archive that the children here start from.
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
-ROOT = Path(__file__).parents[3]
-
 
 def child(code: str, folder: Path, **environ: str) -> dict[str, Any]:
-    """What ``code`` puts into ``seen``; ``settings`` and ``told`` are there for it."""
-    script = f"""
-import json, os, sys, time
-from pathlib import Path
-from framework.spark.session import *
-from framework.java import find_java
-from framework.spark.archive import *
-told = []
-folder = Path({str(folder)!r})
-settings = SessionSettings("child", archive_dir=Path({str(archive_home())!r}), short_job=True, log=folder / "jvm.log",
-                           conf={{"spark.driver.memory": "1g"}})
-seen = {{}}
+    """As everywhere; with what the session has ``told``, and the ``archive`` that fits."""
+    head = """
+told = seen["told"] = []
 archive = find_archive(settings.archive_dir, fingerprint(find_java(), spark_home()))
-{code}
-print(json.dumps(seen | {{"told": told}}))
 """
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=env | environ, capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return seen
+    return children.child(head + code, folder, **environ)
 
 
 def test_a_session_leaves_nothing_behind_and_another_may_follow(tmp_path: Path) -> None:
