@@ -1,12 +1,8 @@
 """Spark and a real Alluxio, before a directory and before a bucket: the same rows, from the worker's memory."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,66 +15,45 @@ from framework.jars.sync import ensure_jars
 from framework.storage.base import Store
 from framework.storage.paths import encode
 from tests.contracts.test_cache import eventually
+from tests.framework.spark.children import child
 from tests.framework.storage.test_paths import HOSTILE
 from tests.servers.alluxio import Alluxio
 from tests.servers.seaweed import Seaweed
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = pytest.mark.spark
 
-ROOT = Path(__file__).parents[3]
 ROWS = 50_000
 CHILD = """
-import json, sys, time
-from pathlib import Path
+from dataclasses import replace
 from framework.cache.settings import client_needs
 from framework.datafile import DataFile
 from framework.errors import TeamsparkError
-from framework.java import find_java
-from framework.spark.archive import archive_home, find_archive, fingerprint, is_mapped
 from framework.spark.files import reading
-from framework.spark.session import SessionSettings, open_session, spark_home
 from framework.spark.stores import store_access
-asked = json.loads(sys.argv[1])
-seen = {}
-archive = find_archive(archive_home(), fingerprint(find_java(), spark_home()))
+asked = json.loads((folder / "asked.json").read_text())
 # So that what was read is told before the session ends.
 quick = {"spark.driver.extraJavaOptions": "-Dalluxio.user.metrics.heartbeat.interval=500ms"}
-settings = SessionSettings("child", archive_dir=archive_home(), short_job=True, team_conf=quick,
-                           stores=store_access({}, client_needs(local=True)), log=Path(asked["folder"], "jvm.log"))
-def read(spark, uris, where="port ids"):
-    with reading([DataFile(uri) for uri in uris], where=where):
+settings = replace(settings, team_conf=quick, stores=store_access({}, client_needs(local=True)))
+def read(spark, *uris):
+    with reading([DataFile(uri) for uri in uris], where="port ids"):
         frame = spark.read.schema("id bigint, text string").parquet(*uris)
-        return [str(part) for part in frame.selectExpr("count(*)", "sum(id)", "sum(cast(xxhash64(id, text) as decimal(38, 0)))").first()]
+        hashed = "sum(cast(xxhash64(id, text) as decimal(38, 0)))"
+        return [str(part) for part in frame.selectExpr("count(*)", "sum(id)", hashed).first()]
+def told(spark, uri):
+    began = time.monotonic()
+    try:
+        return ["no error", read(spark, uri), 0]
+    except TeamsparkError as error:
+        return [type(error).__name__, str(error), time.monotonic() - began]
 with open_session(settings) as spark:
+    archive = find_archive(archive_home(), fingerprint(find_java(), spark_home()))
     seen["mapped"] = is_mapped(spark.sparkContext._gateway.proc.pid, archive)
     for name, uris in asked["reads"].items():
-        seen[name] = read(spark, uris)
-    began = time.monotonic()
-    try:
-        seen["absent"] = read(spark, [asked["absent"]])
-    except TeamsparkError as error:
-        seen["absent"] = [type(error).__name__, str(error)]
-    began = time.monotonic()
-    try:
-        seen["dead"] = read(spark, ["alluxio://127.0.0.1:1/store/x.parquet"])
-    except TeamsparkError as error:
-        seen["dead"] = [type(error).__name__, time.monotonic() - began]
-    time.sleep(3)
+        seen[name] = read(spark, *uris)
+    for name, uri in asked["away"].items():
+        seen[name] = told(spark, uri)
+    time.sleep(2)
 """
-
-
-def child(asked: dict[str, Any]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", f"{CHILD}\nprint(json.dumps(seen))", json.dumps(asked)],
-        cwd=ROOT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=150,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return seen
 
 
 def parquet_bytes() -> bytes:
@@ -112,9 +87,11 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
     reads["hostile"] = [laid(alluxio.cache(alluxio.directory), alluxio.directory, one)[0] for one in odd]
     reads["store"] = [alluxio.directory.uri(f"{folder}/part-0.parquet")]
     absent = alluxio.cache(alluxio.directory).resolve(alluxio.directory, f"{folder}/absent.parquet").uri
+    away = {"absent": absent, "dead": "alluxio://127.0.0.1:1/store/x.parquet"}
+    (tmp_path / "asked.json").write_text(json.dumps({"reads": reads, "away": away}))
     before = counters(alluxio.cluster)
 
-    seen = child({"folder": str(tmp_path), "reads": reads, "absent": absent})
+    seen = child(CHILD, tmp_path)
 
     assert seen["mapped"] is True  # the client's jar does not spoil the class-data archive
     assert seen["directory"] == seen["bucket"] == seen["store"]
@@ -122,7 +99,7 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
     assert seen["hostile"][0] == str(ROWS * len(HOSTILE))
     assert seen["absent"][0] == "CacheUnavailable"
     assert seen["dead"][0] == "CacheUnavailable"
-    assert seen["dead"][1] < 30
+    assert seen["dead"][2] < 30
     assert eventually(lambda: grown(alluxio, before, "BytesReadLocal") >= 2 * len(parquet_bytes()))
     assert grown(alluxio, before, "BytesReadUfsAll") == 0
     # The witness: a cold read does come from the store, and the counters say so.
