@@ -35,6 +35,7 @@ class Proxy:
     def __init__(self, url: str, *, within_s: float) -> None:
         address = urlsplit(url)
         self.url = url
+        self._within_s = within_s
         self._client = alluxio.Client(address.hostname, address.port, timeout=(CONNECT_S, within_s))
         # A proxy for the internet, named in the environment, knows nothing of this machine.
         self._client.session.trust_env = False
@@ -58,7 +59,9 @@ class Proxy:
     def load(self, path: str, deadline: float) -> int:
         """Read the file, and so have it cached; its bytes read until ``deadline``, by the monotonic clock."""
         read = 0
-        with self._asking("read", path), self._download(path) as answer:
+        # A store may think long before the first byte; who has no time for that has no time to wait for it.
+        patience_s = max(deadline - time.monotonic(), self._within_s)
+        with self._asking("read", path), self._download(path, patience_s) as answer:
             for chunk in answer.iter_content(_CHUNK):
                 read += len(chunk)
                 if time.monotonic() > deadline:
@@ -66,10 +69,10 @@ class Proxy:
         return read
 
     @contextmanager
-    def _download(self, path: str) -> Iterator[requests.Response]:
+    def _download(self, path: str, patience_s: float) -> Iterator[requests.Response]:
         # One request; the client's own reader takes three, and sets no limit to any of them.
         url = f"{self.url}/api/v1/paths/{path}/download-file"
-        with self._client.session.get(url, stream=True, timeout=self._client.timeout) as answer:
+        with self._client.session.get(url, stream=True, timeout=(CONNECT_S, patience_s)) as answer:
             if not answer.ok:
                 raise HTTPError(f"status {answer.status_code}: {answer.text}")
             yield answer

@@ -25,6 +25,8 @@ from framework.world import World
 
 WARM_S: Final = 30.0
 """How long a run may keep its outputs' files warm after they are published; nobody's result waits longer for it."""
+FETCH_S: Final = 10.0
+"""How long one file may take to be fetched before the job reads it."""
 _LATE: Final = f"the cache did not answer within {LOOK_S:.0f} s"
 _LOOKS: Final = 8
 _LOADS: Final = 2
@@ -199,7 +201,7 @@ def prefetching(route: Route) -> Iterator[None]:
         if pin:
             route.cache.pin(leg.store, [path])
         else:
-            route.cache.warm(leg.store, [path], within_s=LOOK_S)
+            route.cache.warm(leg.store, [path], within_s=FETCH_S)
 
     pool = ThreadPoolExecutor(_LOADS, thread_name_prefix="teamspark-prefetch")
     for one in work:
