@@ -17,6 +17,7 @@ from alluxio.option import Mount, SetAttribute
 from framework.errors import CacheUnavailable, clip
 
 CONNECT_S: Final = 1.0
+FIRST_BYTE_S: Final = 10.0
 _CHUNK: Final = 1024 * 1024
 # Never what was found, or found missing, some time ago.
 _NOW: Final = {"commonOptions": {"syncIntervalMs": 0}}
@@ -59,8 +60,8 @@ class Proxy:
     def load(self, path: str, deadline: float) -> int:
         """Read the file, and so have it cached; its bytes read until ``deadline``, by the monotonic clock."""
         read = 0
-        # A store may think long before the first byte; who has no time for that has no time to wait for it.
-        patience_s = max(deadline - time.monotonic(), self._within_s)
+        # The first file of a store takes a worker some seconds; none takes it longer, unless it hangs.
+        patience_s = max(min(deadline - time.monotonic(), FIRST_BYTE_S), self._within_s)
         with self._asking("read", path), self._download(path, patience_s) as answer:
             for chunk in answer.iter_content(_CHUNK):
                 read += len(chunk)
