@@ -59,6 +59,7 @@ def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted
         map_count=None if run.key.map_index is None else _count(ti, ti.task_id),
         spark_conf=_spark_conf(task),
         workspace=str(settings.workspace),
+        team_files=None if settings.team_files is None else str(settings.team_files),
         short_job=settings.short_jobs,
     )
     return Admitted(run, linked, told)

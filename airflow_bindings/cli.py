@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from framework.cli.options import StoreOption
 from framework.cli.scope import scope_of
 from framework.cli.show import remark
 
@@ -50,6 +51,7 @@ def run(
     ctx: typer.Context,
     dag_id: Annotated[str, typer.Argument(help="<team>.<name>")],
     date: Annotated[str, typer.Option(help="The logical date: 2013-01-01 (UTC), or a moment.")],
+    store: StoreOption = None,
 ) -> None:
     """Run a DAG for one date in a local Airflow, as its team: the one that `demo --keep` left up, else one made for it.
 
@@ -57,12 +59,15 @@ def run(
     is told).
     """
     from airflow_bindings.local.dagrun import run_dag
+    from airflow_bindings.local.drive import Leg
     from framework.cli.asking import parse_date
 
     given = parse_date(date)
     moment = given if isinstance(given, datetime) else datetime.combine(given, time())
+    leg = Leg(dag_id.partition(".")[0], dag_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    scope = scope_of(ctx)
     with _import_errors_told():
-        run_dag(scope_of(ctx).workspace, dag_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        run_dag(scope.workspace, scope.teams, leg, store=store)
 
 
 @contextmanager

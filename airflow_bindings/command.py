@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from airflow_bindings.settings import Settings
-from framework.errors import ConfigError
+from framework.errors import ConfigError, SetupError
 from framework.launch.base import CONFIG, RESULT
 
 # What a run may see of the worker's environment. Airflow's own variables hold its signing and encryption keys.
@@ -96,3 +96,20 @@ def driver_environment(settings: Settings, options: tuple[str, ...], environ: Ma
         "PYSPARK_PYTHON": settings.python,
         "PYSPARK_SUBMIT_ARGS": shlex.join([*options, "pyspark-shell"]),
     }
+
+
+def credentials_of(settings: Settings, team: str) -> Path | None:
+    """The file of the team's store credentials, which is not opened here: no Airflow process has them.
+
+    Raises: SetupError where the platform hands out such files, and this team has none.
+    """
+    if settings.credentials is None:
+        return None
+    file = settings.credentials / f"{team}.json"
+    if not file.is_file():
+        raise SetupError(
+            "the team has no credentials for its store",
+            where=str(file),
+            next_step="ask who runs this Airflow for the file, mode 0600: a JSON object of AWS_... variables",
+        )
+    return file

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from framework.errors import ConfigError
 from framework.exports import JobsExport
-from framework.job import JobContract
-from framework.schema.spec import SchemaSpec
+from framework.job import InputPort, JobContract, OutputPort
 
 FILE: Final = "jobs.json"
 SETTING: Final = "AIRFLOW__TEAMSPARK__CONTRACTS"
@@ -23,15 +22,15 @@ SETTING: Final = "AIRFLOW__TEAMSPARK__CONTRACTS"
 class JobPorts:
     """``inputs``: every port that takes edges, and whether it needs one. ``contract``: hash over ports and schemas.
 
-    ``parameters`` is a JSON schema; ``reads`` and ``writes`` are the columns of ports and outputs.
+    ``parameters`` is a JSON schema; ``reads`` and ``writes``: ports and outputs by name.
     """
 
     contract: str
     inputs: Mapping[str, bool]
     outputs: tuple[str, ...]
     parameters: Mapping[str, Any]
-    reads: Mapping[str, SchemaSpec]
-    writes: Mapping[str, SchemaSpec]
+    reads: Mapping[str, InputPort]
+    writes: Mapping[str, OutputPort]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,6 @@ def _read(path: Path) -> dict[str, JobPorts]:
 
 def _ports(contract: JobContract) -> JobPorts:
     needed = {port.name: not port.optional for port in contract.inputs if not port.source}
-    reads = {port.name: port.schema for port in contract.inputs}
-    writes = {port.name: port.schema for port in contract.outputs}
+    reads = {port.name: port for port in contract.inputs}
+    writes = {port.name: port for port in contract.outputs}
     return JobPorts(contract.hash, needed, tuple(writes), contract.parameters, reads, writes)

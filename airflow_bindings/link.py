@@ -14,8 +14,8 @@ from airflow_bindings.edges import Arguments, Edge, TaskSpec, task_spec
 from airflow_bindings.parameters import misfits
 from framework.errors import ConfigError
 from framework.identity import TaskKey
+from framework.job import InputPort, other_kind
 from framework.schema.compare import missing_for
-from framework.schema.spec import SchemaSpec
 
 ARGUMENTS: Final = ("job", "job_config", "inputs", "parameters", "spark_conf", "stored_as")
 MAPPABLE: Final = frozenset({"parameters"})
@@ -220,12 +220,14 @@ def _against_contracts(
             yield from _against_producer(item.edge, made, ports.reads.get(port))
 
 
-def _against_producer(edge: Edge, made: JobPorts, wanted: SchemaSpec | None) -> Iterator[str]:
+def _against_producer(edge: Edge, made: JobPorts, wanted: InputPort | None) -> Iterator[str]:
     if edge.output not in made.outputs:
         known = ", ".join(made.outputs)
         yield f"{edge.place}: task '{edge.task_id}' has no output '{edge.output}'; it has {known}"
     elif wanted is not None:
-        for line in missing_for(wanted, made.writes[edge.output]):
+        given = made.writes[edge.output]
+        other = other_kind(wanted, given)
+        for line in (*([other] if other else []), *missing_for(wanted.schema, given.schema)):
             yield f"{edge.place}: output '{edge.output}' of task '{edge.task_id}' does not fit: {line}"
 
 

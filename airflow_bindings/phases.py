@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from airflow_bindings.admission import Admitted, admit
-from airflow_bindings.command import driver_command, driver_environment, submit_options
+from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
 from airflow_bindings.outcome import Again, Done, Patience, Stop, decide
 from airflow_bindings.report import announce
 from airflow_bindings.settings import Settings, read_settings
@@ -168,6 +168,7 @@ class Life:
             config=self.admitted.config(self.state.epoch),
             env=driver_environment(self.settings, options, os.environ),
             directory=self.settings.workspace,
+            credentials=credentials_of(self.settings, run.key.team),
         )
 
     def _end_others(self, *, keep: str | None) -> None:

@@ -34,6 +34,11 @@ class Settings:
     """How often one try starts again after the machine lost its run, unseen by the author's retries. Default 3."""
     short_jobs: bool
     """Start every run for jobs of seconds: quick compiler, serial collector. Default False: long jobs would crawl."""
+    team_files: Path | None = None
+    """The folder of the team files, where that is not the workspace's ``k8s/teams``: on a cluster they are mounted."""
+    credentials: Path | None = None
+    """The folder with a file of store credentials for each team, ``<team>.json``, which only that team's runs read.
+    Default: none, a run's identity comes from where it runs (a service account's role)."""
 
 
 def read_settings() -> Settings:
@@ -43,8 +48,12 @@ def read_settings() -> Settings:
     named = conf.get(SECTION, "workspace", fallback=None)
     workspace = Path(named) if named else find_workspace(Path.cwd())
     state_dir = conf.get(SECTION, "state_dir", fallback=None)
+    team_files = conf.get(SECTION, "team_files", fallback=None)
+    credentials = conf.get(SECTION, "credentials", fallback=None)
     return Settings(
         workspace=workspace,
+        team_files=Path(team_files) if team_files else None,
+        credentials=Path(credentials) if credentials else None,
         state_dir=Path(state_dir) if state_dir else workspace / ".teamspark" / "launches",
         python=conf.get(SECTION, "python", fallback=None) or sys.executable,
         driver=conf.get(SECTION, "driver", fallback=None) or "framework.driver",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from framework.job.model import Job
-    from framework.job.ports import Frame, Input, Output, Source
+    from framework.job.ports import Frame, Input, Output, Source, Table
     from framework.job.run import Run
     from framework.schema.model import Schema
     from framework.schema.types import Drop, Float32, Int8, Int16, Int32, Warn
@@ -26,6 +26,7 @@ _HOMES: Final = {
     "Run": "framework.job.run",
     "Schema": "framework.schema.model",
     "Source": "framework.job.ports",
+    "Table": "framework.job.ports",
     "Warn": "framework.schema.types",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "Run",
     "Schema",
     "Source",
+    "Table",
     "Warn",
 ]
 

@@ -96,7 +96,11 @@ class RunFacts(Record):
 
 
 class ExportedConfig(Record):
-    """Everything a driver is told. ``short_job``: starting counts more than running, so the JVM compiles quickly."""
+    """Everything a driver is told.
+
+    ``team_files``: where these are, when not in ``workspace``. ``short_job``: starting counts more than running, so the JVM
+    compiles quickly.
+    """
 
     version: Literal[1] = 1
     key: RunKey
@@ -110,6 +114,7 @@ class ExportedConfig(Record):
     map_count: NonNegativeInt | None = None
     spark_conf: Mapping[str, str] = Field(default_factory=dict)
     workspace: str
+    team_files: str | None = None
     short_job: bool = False
 
 

@@ -59,7 +59,7 @@ def run_exported(config: ExportedConfig) -> RunResult:
     # Whoever wrote the file may have asked nobody.
     require_allowed(config.spark_conf, where=str(config.key))
     workspace = Path(config.workspace)
-    world = World.of(workspace)
+    world = World.of(workspace, Path(config.team_files) if config.team_files else None)
     job_class = load_job(config.job)
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team))

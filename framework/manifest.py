@@ -94,7 +94,8 @@ def counted(files: Iterable[FileEntry], rows: Iterable[int]) -> tuple[FileEntry,
 class OutputEntry(_Part):
     """One published dataset. ``schema_`` is the producer's schema in JSON; ``checks`` counts violations, 0 included.
 
-    ``keep``: how long it is kept once published (``P30D``); None: for good.
+    ``keep``: how long it is kept once published (``P30D``); None: for good. ``table``: its files are this run's share of
+    a table of many runs, and lie below that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
@@ -107,6 +108,7 @@ class OutputEntry(_Part):
     checks: dict[str, Count] = {}
     dropped: dict[str, Count] = {}
     keep: Annotated[str, AfterValidator(_check_keep)] | None = None
+    table: bool = False
 
 
 class ReadEntry(_Part):
@@ -120,6 +122,20 @@ class ReadEntry(_Part):
     bytes: Count
 
 
+class TableRead(_Part):
+    """A table that was read, as it was at ``version``: rows of runs up to ``run``, of all runs when that is None.
+
+    ``path``: the table's. ``table_id``: which table that was, should another have been made in its place.
+    """
+
+    path: str
+    table_id: str
+    version: Count
+    run: str | None
+    rows: Count
+    bytes: Count
+
+
 class SourceFile(_Part):
     """A file from outside that was read; ``modified`` in seconds since the epoch by its store's clock."""
 
@@ -129,15 +145,17 @@ class SourceFile(_Part):
 
 
 class InputEntry(_Part):
-    """What one port was fed with: published runs, a frozen listing of a source and its digest, or rows of a fixture.
+    """What one port was fed with: published runs, tables, a frozen listing of a source and its digest, or rows of a
+    fixture.
 
     A fixture is nobody's data: it has rows, and neither reads nor files. ``rows``: how many there were in the source
-    or the fixture; None for runs, whose reads say it, and where nobody counted.
+    or the fixture; None for runs and tables, whose reads say it, and where nobody counted.
     """
 
     port: str
-    kind: Literal["run", "source", "fixture"]
+    kind: Literal["run", "table", "source", "fixture"]
     reads: tuple[ReadEntry, ...] = ()
+    tables: tuple[TableRead, ...] = ()
     files: tuple[SourceFile, ...] = ()
     digest: str | None = None
     rows: Count | None = None

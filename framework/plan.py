@@ -4,46 +4,23 @@ The plan is a frozen value that can be printed. Making it reads control files of
 never data, and starts no JVM.
 """
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from framework.config import EdgeRef, ExportedConfig
-from framework.errors import ContractSkew, DefinitionError, FinalError, NotYet, SchemaMismatch, TeamsparkError
-from framework.identity import RunKey, TaskKey
+from framework.edges import PinnedRun, pin_runs, pin_table
+from framework.errors import ContractSkew, DefinitionError, NotYet, SchemaMismatch, TeamsparkError
 from framework.job import InputPort, JobContract, Run
 from framework.schema.compare import missing_for
 from framework.schema.spec import SchemaSpec
 from framework.sources import Listing, freeze
-from framework.storage.base import Store
 from framework.storage.paths import LOCAL_DAG, dated_run, run_path
-from framework.storage.publish import Published, RunLog, Seen
-from framework.storage.runs import latest, runs_of, task_keys
+from framework.storage.publish import RunLog, Seen
+from framework.tables.log import TableLog
+from framework.tables.pinning import PinnedTable
+from framework.tables.schemas import evolved
 from framework.world import World
-
-NEAREST: Final = 3
-
-
-@dataclass(frozen=True)
-class PinnedRun:
-    """One output of one published attempt, pinned by number and digest."""
-
-    published: Published
-    output: str
-
-    @property
-    def schema(self) -> SchemaSpec:
-        return SchemaSpec.from_json(self.published.output(self.output).schema_)
-
-    @property
-    def rows(self) -> int:
-        return self.published.output(self.output).rows
-
-    @property
-    def path(self) -> str:
-        return run_path(self.published.key)
 
 
 @dataclass(frozen=True)
@@ -52,6 +29,14 @@ class RunInput:
 
     port: InputPort
     reads: tuple[PinnedRun, ...]
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """A port fed by tables, each at one version; several are read as one frame."""
+
+    port: InputPort
+    tables: tuple[PinnedTable, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +62,7 @@ class AbsentInput:
     port: InputPort
 
 
-PlannedInput = RunInput | SourceInput | FixtureInput | AbsentInput
+PlannedInput = RunInput | TableInput | SourceInput | FixtureInput | AbsentInput
 
 
 @dataclass(frozen=True)
@@ -126,7 +111,7 @@ def make_plan(request: PlanRequest, world: World) -> Plan:
     log = RunLog(world.output_store(config.key.team), config.key)
     seen = None if config.key.dag_id == LOCAL_DAG else log.seen()
     inputs: list[PlannedInput] = []
-    wrong: list[TeamsparkError] = []
+    wrong: list[TeamsparkError] = list(_table_mistakes(request, world))
     for port in contract.inputs:
         try:
             inputs.append(_resolve(port, request, run, world))
@@ -183,14 +168,37 @@ def _require_ports(request: PlanRequest) -> None:
         raise DefinitionError("inputs and ports do not match", where=request.config.job, details=sorted(wrong))
 
 
+def _table_mistakes(request: PlanRequest, world: World) -> Iterator[TeamsparkError]:
+    """What is known to be wrong with the tables that this run writes to, before anything is computed."""
+    config = request.config
+    tables = [port for port in request.contract.outputs if port.table]
+    if tables and dated_run(config.key.run) is None:
+        yield DefinitionError(
+            "a table is made of dated runs, and this run has no date",
+            where=f"{config.job} output '{tables[0].name}'",
+            got=config.key.run,
+            next_step="trigger the DAG with a logical date (teamspark run: --date 2013-01-01), or declare Frame[S]",
+        )
+        return
+    for port in tables:
+        try:
+            held = TableLog.of(world.output_store(config.key.team), config.key.task, port.name).latest()
+            if held is not None:
+                evolved(held.spec(), port.schema, where=f"{config.job} output '{port.name}'")
+        except TeamsparkError as error:
+            yield error
+
+
 def _resolve(port: InputPort, request: PlanRequest, run: Run, world: World) -> PlannedInput:
     if port.name in request.fixtures:
         return FixtureInput(port, request.fixtures[port.name])
     if port.source:
         return SourceInput(port, freeze(port.source, world.teams, run))
     edges = request.config.inputs.get(port.name, ())
+    if port.table:
+        return _tables(port, edges, request.config, world)
     try:
-        reads = tuple(read for edge in edges for read in _pin(edge, request.config, world))
+        reads = tuple(read for edge in edges for read in pin_runs(edge, request.config, world))
     except NotYet:
         if port.optional:
             return AbsentInput(port)
@@ -198,8 +206,26 @@ def _resolve(port: InputPort, request: PlanRequest, run: Run, world: World) -> P
     if not reads:
         return AbsentInput(port) if port.optional else _no_indices(port, edges)
     for read in reads:
-        _require_compatible(port, read, request.config.job)
+        got = f"{read.published.key} attempt {read.published.number}, output '{read.output}'"
+        _require_schema(port, read.schema, got, request.config.job)
     return RunInput(port, reads)
+
+
+def _tables(port: InputPort, edges: tuple[EdgeRef, ...], config: ExportedConfig, world: World) -> PlannedInput:
+    """The tables behind ``edges``. A task's own table that nobody has written to yet has no rows."""
+    try:
+        found = [pin_table(edge, as_of=port.as_of, config=config, world=world) for edge in edges]
+    except NotYet:
+        if port.optional:
+            return AbsentInput(port)
+        raise
+    tables = tuple(one for one in found if one is not None)
+    if not tables and port.optional:
+        return AbsentInput(port)
+    for table in tables:
+        got = f"table '{table.output}' of {table.task}, version {table.snapshot.version}"
+        _require_schema(port, table.schema, got, config.job)
+    return TableInput(port, tables)
 
 
 def _no_indices(port: InputPort, edges: tuple[EdgeRef, ...]) -> PlannedInput:
@@ -209,118 +235,13 @@ def _no_indices(port: InputPort, edges: tuple[EdgeRef, ...]) -> PlannedInput:
     return RunInput(port, ())
 
 
-def _pin(edge: EdgeRef, config: ExportedConfig, world: World) -> tuple[PinnedRun, ...]:
-    task = TaskKey(edge.team, edge.dag_id, edge.task_id)
-    world.teams.require_grant(config.key.team, task)
-    store = world.store(edge.team)
-    segment = _segment(edge, config, store)
-    base = RunKey(task.team, task.dag_id, task.task_id, segment)
-    published = _indices(store, base, edge)
-    return tuple(PinnedRun(_with_output(one, edge), edge.output) for one in published)
-
-
-def _segment(edge: EdgeRef, config: ExportedConfig, store: Store) -> str:
-    task = TaskKey(edge.team, edge.dag_id, edge.task_id)
-    if edge.run == "same":
-        if not edge.same_dag and config.key.run.startswith("at-"):
-            raise FinalError(
-                "'same run' of another DAG has no meaning for a run without a date",
-                where=f"input from {task}",
-                got=config.key.run,
-                next_step="trigger with a logical date, or use Upstream(..., run='latest')",
-            )
-        return config.key.run
-    mine = config.run.logical_date or config.run.run_after
-    found = latest(store, task, not_after=mine, strictly=task == config.key.task)
-    if found is None:
-        raise _nothing_at(store, task, f"a dated run at or before {mine.isoformat()}")
-    _require_recent(edge, task, found, mine)
-    return found
-
-
-def _require_recent(edge: EdgeRef, task: TaskKey, segment: str, mine: datetime) -> None:
-    date = dated_run(segment)
-    if edge.max_age_s is not None and date is not None and mine - date > timedelta(seconds=edge.max_age_s):
-        raise NotYet(
-            "the newest published run is too old",
-            where=str(task),
-            got=segment,
-            expected=f"at most {timedelta(seconds=edge.max_age_s)} before {mine.isoformat()}",
-        )
-
-
-def _indices(store: Store, base: RunKey, edge: EdgeRef) -> tuple[Published, ...]:
-    count = edge.map_count
-    if count is None:
-        plain = RunLog(store, base).newest(at_least=edge.at_least)
-        if plain is not None:
-            return (plain,)
-        first = RunLog(store, _index(base, 0)).newest()
-        count = first.manifest.map_count if first else None
-        if count is None:
-            raise _nothing_at(store, base.task, f"run {base.run}")
-    found = {n: RunLog(store, _index(base, n)).newest() for n in range(count)}
-    missing = [n for n, one in found.items() if one is None]
-    if missing:
-        raise NotYet(
-            "some indices of a mapped task have not published",
-            where=str(base),
-            got=f"indices {missing[:10]} missing",
-            expected=f"{count} published indices",
-        )
-    return tuple(one for one in found.values() if one is not None)
-
-
-def _index(base: RunKey, number: int) -> RunKey:
-    return RunKey(base.team, base.dag_id, base.task_id, base.run, number)
-
-
-def _nothing_at(store: Store, task: TaskKey, wanted: str) -> NotYet:
-    nearest = runs_of(store, task)[-NEAREST:]
-    return NotYet(
-        "an input is not published yet",
-        where=str(task),
-        got=f"published runs: {', '.join(nearest)}" if nearest else _no_task(store, task),
-        expected=wanted,
-        next_step="let the producer run for this date, or give the edge a wait: Upstream(..., wait='PT2H')"
-        + ("" if nearest else f"; if the name is wrong: teamspark outputs ls {task.team}"),
-    )
-
-
-def _no_task(store: Store, task: TaskKey) -> str:
-    like = _like(store, task)
-    return "no task of this name has published" + (f"; there are {', '.join(like)}" if like else "")
-
-
-def _like(store: Store, task: TaskKey) -> list[str]:
-    """The tasks with the nearest names that have published; none where this team may not look around."""
-    try:
-        known = {str(one): one for one in task_keys(store, task.team)}
-        close = difflib.get_close_matches(str(task), known, n=2 * NEAREST, cutoff=0.5)
-        return [name for name in close if runs_of(store, known[name])][:NEAREST]
-    except TeamsparkError:
-        return []
-
-
-def _with_output(published: Published, edge: EdgeRef) -> Published:
-    names = [entry.name for entry in published.manifest.outputs]
-    if edge.output not in names:
-        raise DefinitionError(
-            "the producer has no such output",
-            where=str(published.key),
-            got=edge.output,
-            expected=f"one of {', '.join(names)}",
-        )
-    return published
-
-
-def _require_compatible(port: InputPort, read: PinnedRun, job: str) -> None:
-    wrong = missing_for(port.schema, read.schema)
+def _require_schema(port: InputPort, given: SchemaSpec, got: str, job: str) -> None:
+    wrong = missing_for(port.schema, given)
     if wrong:
         raise SchemaMismatch(
             f"input '{port.name}' does not fit what its producer published",
             where=job,
-            got=f"{read.published.key} attempt {read.published.number}, output '{read.output}'",
+            got=got,
             expected=port.schema.name,
             details=wrong,
             next_step=f"declare in {port.schema.name}, this job's schema of its input, what was written, or give a column "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from framework.config import ErrorFacts, ExportedConfig, OutputFacts, RunResult, Verdict
 from framework.errors import NotYet, Superseded, TeamsparkError, clip
+from framework.manifest import InputEntry
 from framework.storage.paths import run_path
 from framework.storage.publish import Published
 
@@ -31,12 +32,17 @@ def result_of(published: Published, account: Account) -> RunResult:
         path=run_path(published.key),
         digest=published.digest,
         outputs=outputs,
-        rows_read=sum((entry.rows or 0) + sum(read.rows for read in entry.reads) for entry in manifest.inputs),
+        rows_read=sum(map(_rows_of, manifest.inputs)),
         seconds={name: round(s, 3) for name, s in account.seconds.items()},
         warnings=account.warnings,
         bytes_hot=account.bytes_hot,
         bytes_cold=account.bytes_cold,
     )
+
+
+def _rows_of(entry: InputEntry) -> int:
+    read = [one.rows for one in entry.reads] + [one.rows for one in entry.tables]
+    return (entry.rows or 0) + sum(read)
 
 
 def failed(config: ExportedConfig, error: TeamsparkError) -> RunResult:

@@ -11,6 +11,8 @@ from framework.cache.none import NoCache
 from framework.cache.opening import open_cache
 from framework.errors import SetupError
 from framework.storage.base import Access, Store
+from framework.storage.keys import Keys
+from framework.storage.ownership import Ownership
 from framework.storage.posix import DirectoryStore
 from framework.tenancy.load import load_teams
 from framework.tenancy.model import Teams
@@ -36,13 +38,16 @@ class World:
         return self.private or self.store(team)
 
     @classmethod
-    def of(cls, workspace: Path) -> Self:
-        """The world that the team files of ``workspace`` describe. Raises: ConfigError."""
-        teams = load_teams(workspace)
+    def of(cls, workspace: Path, team_files: Path | None = None, *, keys: Keys | None = None) -> Self:
+        """The world that the team files describe: those of ``workspace``, or those in the folder ``team_files``.
+
+        ``keys`` open buckets; without, it is the identity of this process. Raises: ConfigError.
+        """
+        teams = load_teams(workspace, team_files)
 
         @cache
         def store(name: str) -> Store:
-            return open_store(teams.team(name).store, workspace=teams.workspace)
+            return open_store(teams.team(name).store, workspace=teams.workspace, keys=keys)
 
         @cache
         def before(name: str) -> Cache:
@@ -62,20 +67,22 @@ class World:
         return replace(self, private=private)
 
 
-def open_store(place: StorePlace, *, workspace: Path) -> Store:
-    """The store that a team file describes; nothing is asked of it yet. Raises: SetupError."""
+def open_store(place: StorePlace, *, workspace: Path, keys: Keys | None = None) -> Store:
+    """The store that a team file describes; nothing is asked of it yet. ``keys`` as in ``World.of``. Raises: SetupError."""
     match place:
         case DirectoryPlace():
             return DirectoryStore(workspace / place.root)
         case EfsStore():
-            return DirectoryStore(Path(place.root), kind=place.kind)
-    return _bucket_store(place)
+            mode = None if place.mode is None else int(place.mode, 8)
+            owned = Ownership(place.uid, place.gid, mode)
+            return DirectoryStore(Path(place.root), kind=place.kind, owned=owned, mounted=True)
+    return _bucket_store(place, keys)
 
 
-def _bucket_store(place: BucketStore) -> Store:
+def _bucket_store(place: BucketStore, keys: Keys | None) -> Store:
     try:
         from framework.storage.s3 import S3Store  # only now: nobody else pays for boto3
-        from framework.storage.s3client import Bucket
+        from framework.storage.s3client import Bucket, connect
     except ModuleNotFoundError as error:
         raise SetupError(
             "a store in a bucket needs boto3",
@@ -83,4 +90,5 @@ def _bucket_store(place: BucketStore) -> Store:
             got=str(error),
             next_step="run this where jobs run, or install teamspark[jobs]",
         ) from error
-    return S3Store(Bucket(place.bucket, place.prefix, place.endpoint, place.region))
+    bucket = Bucket(place.bucket, place.prefix, place.endpoint, place.region)
+    return S3Store(bucket, connect=lambda one: connect(one, keys))

@@ -10,12 +10,12 @@ from airflow_bindings.demo.landing import installed_data, land
 from airflow_bindings.local import workspace as local
 from airflow_bindings.local.drive import Arrival, Driver
 from airflow_bindings.local.facts import TaskFacts, task_facts
-from airflow_bindings.local.signals import interruptible
 from airflow_bindings.local.supervisor import Running
 from airflow_bindings.local.telling import Talk, look_closer, tell_outputs
 from framework.cli import show
+from framework.cli.options import StoreOption
 from framework.cli.scope import scope_of
-from framework.world import World
+from framework.servers.signals import interruptible
 
 # Generous: a machine that is busy with other things is no failure.
 PATIENCE_S: Final = 1200.0
@@ -32,22 +32,21 @@ app = typer.Typer(help="Run two teams' DAGs of Spark jobs on real flights, in a 
 def demo(
     ctx: typer.Context,
     days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Flight dates, from 2013-01-01 on.")] = 2,
+    store: StoreOption = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave Airflow running until Ctrl-C.")] = False,
 ) -> None:
     """Run two teams' DAGs of Spark jobs on real flights, in a real Airflow on this machine."""
-    workspace = scope_of(ctx).workspace
-    talk = Talk()
+    scope, talk = scope_of(ctx), Talk()
     with interruptible():
-        written = land(installed_data(), workspace / local.HOME / "landing")
+        written = land(installed_data(), scope.workspace / local.HOME / "landing")
         talk(f"source data in {local.HOME}/landing ({len(written)} file(s) unpacked now)")
-        world = World.of(workspace)
-        with local.started(workspace, world, talk) as live:
+        with local.premises(scope.workspace, scope.teams, store) as place, local.started(place, talk) as live:
             arrivals = _drive(live, days, talk)
             talk("all runs published")
-            _tell(task_facts(world, arrivals), world)
+            _tell(task_facts(place.world, arrivals), place)
             if keep:
-                _say_kept(live)
-                local.keep(live, workspace, talk)
+                _say_kept(live, place)
+                local.keep(live, place, talk)
 
 
 def _drive(live: Running, days: int, talk: Talk) -> list[Arrival]:
@@ -56,22 +55,28 @@ def _drive(live: Running, days: int, talk: Talk) -> list[Arrival]:
     return driver.travel(itineraries(days))
 
 
-def _tell(rows: Sequence[TaskFacts], world: World) -> None:
-    tell_outputs(rows, world)
+def _tell(rows: Sequence[TaskFacts], place: local.Premises) -> None:
+    tell_outputs(rows, place.world)
     show.say(f"{NOT_A_WALL}\n")
-    for line in _next_steps(rows):
+    for line in _next_steps(rows, place):
         show.say(line)
 
 
-def _next_steps(rows: Sequence[TaskFacts]) -> Iterator[str]:
+def _next_steps(rows: Sequence[TaskFacts], place: local.Premises) -> Iterator[str]:
     yield "What to try next:"
-    yield "  make demo                  again: the same paths get their next attempt, and downstream reads it"
-    yield "  make demo ARGS=--keep      stays up: look at the DAGs in Airflow's own pages"
-    yield "  teamspark dags run flights.daily --date 2013-01-03"
-    yield from look_closer(rows)
+    yield f"  {_make(place):36} again: the same paths get their next attempt, and downstream reads it"
+    yield f"  {_make(place, '--keep'):36} stays up: look at the DAGs in Airflow's own pages"
+    yield f"  teamspark dags run flights.daily --date 2013-01-03{place.option}"
+    yield from look_closer(rows, place)
 
 
-def _say_kept(live: Running) -> None:
+def _make(place: local.Premises, more: str = "") -> str:
+    arguments = f"{place.option} {more}".strip()
+    quote = "'" if " " in arguments else ""
+    return f"make demo ARGS={quote}{arguments}{quote}" if arguments else "make demo"
+
+
+def _say_kept(live: Running, place: local.Premises) -> None:
     show.say(f"\nAirflow is at {live.stack.url}; users and passwords: {live.stack.home / 'passwords.json'}")
-    show.say("A DAG of yours, from another terminal: teamspark dags run <dag id> --date 2013-01-01")
+    show.say(f"A DAG of yours, from another terminal: teamspark dags run <dag id> --date 2013-01-01{place.option}")
     show.say("Ctrl-C stops it.")

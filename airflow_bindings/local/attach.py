@@ -19,7 +19,7 @@ from framework.servers.processes import in_use
 def findable(live: Running) -> Iterator[None]:
     """While the block runs, ``kept`` finds this Airflow."""
     place = _place(live.stack)
-    write(place, json.dumps({"port": live.stack.port, "teams": live.stack.teams}))
+    write(place, json.dumps({"port": live.stack.port, "teams": live.stack.teams, "settings": dict(live.stack.extra)}))
     try:
         yield
     finally:
@@ -29,7 +29,8 @@ def findable(live: Running) -> Iterator[None]:
 def kept(stack: AirflowStack) -> Running | None:
     """The Airflow with the home of ``stack`` that another process keeps; None when there is none.
 
-    Raises: SetupError when it is busy with something else, or was started before one of the stack's teams was there.
+    Raises: SetupError when it is busy with something else, was started before one of the stack's teams was there, or with
+    other settings.
     """
     if not in_use(stack.home):
         return None
@@ -41,6 +42,17 @@ def kept(stack: AirflowStack) -> Running | None:
             where=str(stack.home),
             got="it knows the teams " + ", ".join(found["teams"]) if found else "it is starting, or runs the demo",
             next_step="wait until it is done, or stop it with Ctrl-C where it was started",
+        )
+    if found["settings"] != dict(stack.extra):
+        raise SetupError(
+            "the local Airflow runs with other settings",
+            where=str(stack.home),
+            details=[
+                f"{name}: {found['settings'].get(name)}, not {value}"
+                for name, value in stack.extra.items()
+                if found["settings"].get(name) != value
+            ],
+            next_step="give the same --team-files, or stop it with Ctrl-C where it was started",
         )
     secrets = load_or_make(stack.home, stack.users)
     return Running(replace(stack, port=found["port"]), secrets, (), datetime.now(UTC), kept_by_other=True)

@@ -10,8 +10,9 @@ from airflow_bindings.local.secrets import Secrets
 from framework.servers.ports import HOST
 
 ADMIN: Final = "admin"
-# What a parent process may have set for another Airflow must not reach this one.
-FOREIGN: Final = ("AIRFLOW_", "_AIRFLOW_", "AIRFLOW__")
+# What a parent process may have set for another Airflow must not reach this one; nor may the keys of whoever starts it:
+# no process that teams share has any to a store.
+FOREIGN: Final = ("AIRFLOW_", "_AIRFLOW_", "AIRFLOW__", "AWS_")
 LOCAL_BUNDLE: Final = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 

@@ -57,7 +57,8 @@ def components(stack: AirflowStack) -> tuple[Component, ...]:
 class Running:
     """A stack that is up. ``since`` is when its components were started.
 
-    ``kept_by_other``: another process started them and stops them, and they are not ``parts``.
+    ``kept_by_other``: another process started them and stops them, and they are not ``parts``. ``beside``: what it needs
+    besides, which somebody else stops.
     """
 
     stack: AirflowStack
@@ -65,14 +66,15 @@ class Running:
     parts: tuple[processes.Started, ...]
     since: datetime
     kept_by_other: bool = False
+    beside: tuple[processes.Started, ...] = ()
 
     def client(self, user: str) -> Client:
         """REST as ``user``: a team's name, or ``admin``."""
         return Client(self.stack.url, user, self.secrets.passwords[user])
 
     def check(self) -> None:
-        """Raises: ServerFailed when a component has ended, with the end of its log."""
-        for part in self.parts:
+        """Raises: ServerFailed when a component, or what is beside, has ended, with the end of its log."""
+        for part in (*self.beside, *self.parts):
             part.check()
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from airflow_bindings.local.drive import DONE, Leg
 from airflow_bindings.local.facts import TaskFacts
+from airflow_bindings.local.workspace import Premises
 from framework.cli import show
 from framework.world import World
 
@@ -45,11 +46,11 @@ def tell_outputs(rows: Sequence[TaskFacts], world: World) -> None:
     show.say(f"\nPaths are below {', '.join(roots)}.\n")
 
 
-def look_closer(rows: Sequence[TaskFacts]) -> Iterator[str]:
+def look_closer(rows: Sequence[TaskFacts], place: Premises) -> Iterator[str]:
     """The commands that look at one of the outputs."""
     for row in rows[-1:]:
-        yield f"  teamspark outputs ls {row.key.task}"
-        yield f"  teamspark outputs show {row.key}"
+        yield f"  {place.command(f'outputs ls {row.key.task}')}"
+        yield f"  {place.command(f'outputs show {row.key}')}"
 
 
 def _cells(row: TaskFacts) -> tuple[object, ...]:

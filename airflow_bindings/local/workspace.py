@@ -3,8 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -16,69 +17,127 @@ from airflow_bindings.local.ports import export_anew, export_ports, fingerprint
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.supervisor import Running, Say, running
 from framework.servers.ports import free_port
+from framework.servers.sites import Site, opened
+from framework.tenancy.model import TEAM_FILES, Teams
+from framework.tenancy.places import StoreKind
 from framework.world import World
 
 HOME: Final = ".teamspark/demo"
 WATCH_S: Final = 1.0
 
 
-def contracts_folder(workspace: Path) -> Path:
-    return workspace / HOME / "contracts"
+@dataclass(frozen=True)
+class Premises:
+    """What a workspace's Airflow runs on: code, team files, and the stores that these name.
+
+    ``site``: stores of this machine in place of those that the team files name.
+    """
+
+    workspace: Path
+    teams: Teams
+    site: Site | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where everything of it is written. Of each kind of store its own: a run's history is where its outputs are."""
+        return self.workspace / HOME / (self.site.kind if self.site else "")
+
+    @property
+    def contracts(self) -> Path:
+        return self.home / "contracts"
+
+    @property
+    def launches(self) -> Path:
+        return self.home / "launches"
+
+    @property
+    def team_files(self) -> Path | None:
+        """The folder of the team files, where that is not the workspace's own."""
+        if self.site:
+            return self.site.team_files
+        return None if self.teams.folder == TEAM_FILES else Path(self.teams.folder)
+
+    @cached_property
+    def world(self) -> World:
+        """The stores, as the person at this machine sees them. Raises: ConfigError."""
+        return World.of(self.workspace, self.team_files, keys=self.site.keys if self.site else None)
+
+    @property
+    def option(self) -> str:
+        """What commands that start an Airflow are given for the same stores, with a blank before it."""
+        return f" --store {self.site.kind}" if self.site else ""
+
+    def command(self, text: str) -> str:
+        """A command of ``teamspark`` that looks at these stores, as a person types it."""
+        return f"teamspark store exec {self.site.kind} -- teamspark {text}" if self.site else f"teamspark {text}"
 
 
-def launches_folder(workspace: Path) -> Path:
-    return workspace / HOME / "launches"
+@contextmanager
+def premises(workspace: Path, teams: Teams, store: StoreKind | None) -> Iterator[Premises]:
+    """With stores of the kind ``store`` on this machine, open as long as the block lasts; else as the team files say.
+
+    Raises: SetupError, StoreUnavailable, ServerFailed.
+    """
+    if store is None:
+        yield Premises(workspace, teams)
+        return
+    with opened(store, workspace, teams) as site:
+        yield Premises(workspace, teams, site)
 
 
-def stack_of(workspace: Path, world: World) -> AirflowStack:
+def stack_of(place: Premises) -> AirflowStack:
     """A bundle for each team that has DAG files here. Raises: ConfigError when there is no such folder."""
-    bundles = tuple(TeamBundle(one.team, one.path) for one in bundles_of(workspace) if one.team in world.teams.by_name)
+    known = place.teams.by_name
+    bundles = tuple(TeamBundle(one.team, one.path) for one in bundles_of(place.workspace) if one.team in known)
+    settings: dict[str, object] = {
+        "workspace": place.workspace,
+        "team_files": place.team_files,
+        "credentials": place.site and place.site.credentials,
+        "state_dir": place.launches,
+        "short_jobs": True,
+    }
+    extra = {f"AIRFLOW__TEAMSPARK__{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     return AirflowStack(
-        home=workspace / HOME / "airflow",
+        home=place.home / "airflow",
         bundles=bundles,
         port=free_port(),
-        extra={
-            "AIRFLOW__TEAMSPARK__WORKSPACE": str(workspace),
-            "AIRFLOW__TEAMSPARK__STATE_DIR": str(launches_folder(workspace)),
-            "AIRFLOW__TEAMSPARK__SHORT_JOBS": "True",
-            SETTING: str(contracts_folder(workspace)),
-        },
+        extra={**extra, SETTING: str(place.contracts)},
     )
 
 
 @contextmanager
-def started(workspace: Path, world: World, say: Say) -> Iterator[Running]:
+def started(place: Premises, say: Say) -> Iterator[Running]:
     """The workspace's Airflow and Spark's class-data archive, ready; both stopped with the block."""
-    with archive.being_built(workspace / HOME / "archive.log") as part:
-        export_ports(workspace, contracts_folder(workspace), say)
-        with running(stack_of(workspace, world), launches=launches_folder(workspace), say=say) as live:
+    with archive.being_built(place.home / "archive.log") as part:
+        export_ports(place.workspace, place.contracts, say)
+        with running(stack_of(place), launches=place.launches, say=say) as live:
             archive.await_built(part, say)
-            yield live
+            yield replace(live, beside=(place.site.server,) if place.site and place.site.server else ())
 
 
 @contextmanager
-def kept_or_started(workspace: Path, world: World, say: Say) -> Iterator[Running]:
+def kept_or_started(place: Premises, say: Say) -> Iterator[Running]:
     """The Airflow that another process keeps for this workspace; without one, as ``started``."""
-    live = kept(stack_of(workspace, world))
+    live = kept(stack_of(place))
     if live is None:
-        with started(workspace, world, say) as live:
+        with started(place, say) as live:
             yield live
         return
     say(f"using the Airflow that is running: {live.stack.url}")
-    export_ports(workspace, contracts_folder(workspace), say)
+    export_ports(place.workspace, place.contracts, say)
     # What it read before knew the jobs as they were.
     yield replace(live, since=datetime.now(UTC))
 
 
-def keep(live: Running, workspace: Path, say: Say) -> None:
+def keep(live: Running, place: Premises, say: Say) -> None:
     """Keep it up until told to go, DAG files compared with the jobs as they are now. Raises: ServerFailed."""
-    seen = fingerprint(workspace)
+    seen = fingerprint(place.workspace)
     with findable(live):
         while True:
             live.check()
-            now = fingerprint(workspace)
+            now = fingerprint(place.workspace)
             if now != seen:
-                export_anew(workspace, contracts_folder(workspace))
+                export_anew(place.workspace, place.contracts)
                 say("the jobs have changed: DAG files are compared with them within half a minute")
             seen = now
             time.sleep(WATCH_S)

@@ -24,7 +24,20 @@ EPILOG: Final = (
 INTERRUPTED: Final = 130
 
 # In the order of the help; each is a module of framework.cli.commands that holds an ``app``.
-BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "gc", "cache", "path", "new", "jars", "doctor")
+BUILTINS: Final = (
+    "run",
+    "explain",
+    "check",
+    "jobs",
+    "outputs",
+    "gc",
+    "store",
+    "cache",
+    "path",
+    "new",
+    "jars",
+    "doctor",
+)
 
 
 class Root(TyperGroup):
@@ -73,10 +86,16 @@ def root(
     workspace: Annotated[
         Path | None, typer.Option(help="The directory with k8s/teams/; by default the nearest one, here or above.")
     ] = None,
+    team_files: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TEAMSPARK_TEAM_FILES", help="A folder of team files to use instead of the workspace's k8s/teams/."
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Typed Spark jobs of many teams: write, run, check and find their outputs."""
-    ctx.obj = Scope(workspace, debug)
+    ctx.obj = Scope(workspace, debug, team_files)
 
 
 def _plugins() -> tuple[Plugin, ...]:

@@ -59,7 +59,8 @@ class Chosen:
 
     def held(self) -> tuple[Held, ...]:
         """Each of the run's files. Raises: CacheUnavailable."""
-        known = {held.path: held for held in self.cache.status(self.store, self.published.directory)}
+        folders = [self.published.output_dir(output.name) for output in self.published.manifest.outputs]
+        known = {held.path: held for folder in folders for held in self.cache.status(self.store, folder)}
         files = ((path, file.bytes) for path, file in zip(self.paths, self._files, strict=True))
         return tuple(known.get(path) or Held(path, size, 0) for path, size in files)
 

@@ -9,9 +9,8 @@ from framework.config import EdgeRef
 from framework.errors import PolicyError, TeamsparkError
 from framework.exports import EdgesExport, TaskEdges
 from framework.identity import TaskKey
-from framework.job import JobContract
+from framework.job import InputPort, JobContract, other_kind
 from framework.schema.compare import missing_for
-from framework.schema.spec import SchemaSpec
 from framework.tenancy.model import Teams
 
 Severity = Literal["error", "warning"]
@@ -64,7 +63,7 @@ def _check_task(
     for name, refs in one.inputs.items():
         for ref in refs if name in ports else ():
             place = f"{where} port '{name}' ({contract.job})"
-            for severity, what in _check_edge(ref, tasks, contracts, ports[name].schema):
+            for severity, what in _check_edge(ref, tasks, contracts, ports[name]):
                 yield Finding(severity, place, what)
             yield from _check_grant(one.task.team, ref, place, teams)
 
@@ -85,7 +84,7 @@ def _check_ports(one: TaskEdges, contract: JobContract) -> Iterator[Finding]:
 
 
 def _check_edge(
-    ref: EdgeRef, tasks: Mapping[TaskKey, TaskEdges], contracts: Mapping[str, JobContract], wanted: SchemaSpec
+    ref: EdgeRef, tasks: Mapping[TaskKey, TaskEdges], contracts: Mapping[str, JobContract], wanted: InputPort
 ) -> Iterator[tuple[Severity, str]]:
     task = TaskKey(ref.team, ref.dag_id, ref.task_id)
     producer = tasks.get(task)
@@ -99,7 +98,9 @@ def _check_edge(
     if ref.output not in outputs:
         yield "error", f"reads output '{ref.output}' of {task}; {producer.job} has {', '.join(sorted(outputs))}"
         return
-    for message in missing_for(wanted, outputs[ref.output].schema):
+    if other := other_kind(wanted, outputs[ref.output]):
+        yield "error", f"from {task}:{ref.output} ({producer.job}): {other}"
+    for message in missing_for(wanted.schema, outputs[ref.output].schema):
         yield "error", f"from {task}:{ref.output} ({producer.job}): {message}"
 
 

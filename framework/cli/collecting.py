@@ -10,11 +10,11 @@ from framework.cache.base import Cache
 from framework.cli.addresses import parse_parts
 from framework.errors import CacheUnavailable, InputCorrupt
 from framework.identity import RunKey, TaskKey
-from framework.storage.base import Store
-from framework.storage.paths import run_path
+from framework.storage.base import ATTEMPT_FOLDER, Store
 from framework.storage.retention import Step, steps_of
 from framework.storage.runs import task_keys
 from framework.storage.sweep import carry_out, run_keys, store_now, survey
+from framework.tables.holding import holder
 from framework.world import World
 
 
@@ -89,9 +89,10 @@ def _task(kept: _Kept, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadabl
     keys = tuple(run_keys(store, task))
     # Once, and before any run is looked at: by then all is at least as old as it is taken for.
     now = store_now(store, task) if keys else 0.0
+    holds = holder(store)
     for key in keys:
         try:
-            steps = steps_of(survey(store, key), sweep.grace_s)
+            steps = steps_of(survey(store, key, holds=holds), sweep.grace_s)
         except InputCorrupt as error:
             yield Unreadable(key, error)
             continue
@@ -106,12 +107,16 @@ def _outcome(kept: _Kept, key: RunKey, step: Step, sweep: Sweep) -> str:
         return "published first"
     if step.action == "delete":
         with suppress(CacheUnavailable):  # what a cache holds of it, it lets go of by itself when it needs the room
-            kept.cache.free(kept.store, _folders(key, step))
+            kept.cache.free(kept.store, _folders(step))
     return "done"
 
 
-def _folders(key: RunKey, step: Step) -> list[str]:
+def _folders(step: Step) -> list[str]:
     """The attempts' folders that the files of ``step`` were in."""
-    run = run_path(key)
-    names = dict.fromkeys(file.path[len(run) + 1 :].partition("/")[0] for file in step.files)
-    return [f"{run}/{name}" for name in names]
+    return list(dict.fromkeys(_folder(file.path) for file in step.files))
+
+
+def _folder(path: str) -> str:
+    parts = path.split("/")
+    depth = next((n for n, part in enumerate(parts, 1) if ATTEMPT_FOLDER.fullmatch(part)), len(parts))
+    return "/".join(parts[:depth])

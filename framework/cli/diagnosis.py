@@ -20,7 +20,9 @@ from framework.jars.place import jars_home, missing
 from framework.java import find_java
 from framework.sources import load_sources
 from framework.storage.base import Store
+from framework.storage.mounts import DEMANDED, Mount, is_network, mount_of, read_mounts, wrong_options
 from framework.storage.selftest import self_test
+from framework.tenancy.places import EfsStore
 from framework.world import World
 
 Verdict = Literal["ok", "note", "broken"]
@@ -74,7 +76,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def diagnose(machine: Machine, workspace: Path, local: Store) -> Iterator[Diagnosis]:
+def diagnose(machine: Machine, workspace: Path, local: Store, team_files: Path | None = None) -> Iterator[Diagnosis]:
     """Everything, in the order in which it should be mended."""
     yield probe_python(machine)
     packages = tuple(probe_packages(machine))
@@ -89,7 +91,7 @@ def diagnose(machine: Machine, workspace: Path, local: Store) -> Iterator[Diagno
         yield probe_archive(machine, machine.spark_home, archive_home())
         yield probe_jars(jars_home())
     yield from probe_commands(machine)
-    yield from probe_teams(workspace, local)
+    yield from probe_teams(workspace, local, team_files)
 
 
 def probe_python(machine: Machine) -> Diagnosis:
@@ -218,10 +220,10 @@ def probe_commands(machine: Machine) -> Iterator[Diagnosis]:
             yield Diagnosis("airflow policy", "broken", told, "install teamspark here again: make setup")
 
 
-def probe_teams(workspace: Path, local: Store) -> Iterator[Diagnosis]:
+def probe_teams(workspace: Path, local: Store, team_files: Path | None = None) -> Iterator[Diagnosis]:
     """Team files, then each team's sources and store."""
     try:
-        world = World.of(workspace)
+        world = World.of(workspace, team_files)
     except TeamsparkError as error:
         for line in error.details or (error.what,):
             yield Diagnosis("team files", "broken", line, error.next_step)
@@ -235,6 +237,23 @@ def probe_teams(workspace: Path, local: Store) -> Iterator[Diagnosis]:
     for name in names:
         yield _told(f"sources of {name}", partial(_source_facts, name))
         yield _told(f"store of {name}", partial(_store_facts, partial(world.store, name)))
+        place = world.teams.team(name).store
+        if isinstance(place, EfsStore):
+            yield probe_mount(name, Path(place.root), read_mounts())
+
+
+def probe_mount(team: str, root: Path, mounts: Iterable[Mount]) -> Diagnosis:
+    """How the team's network file system is mounted, if it is one."""
+    probe, mount = f"mount of {team}", mount_of(root.resolve(), mounts)
+    if mount is None or not is_network(mount):
+        there = "unknown" if mount is None else f"{mount.kind} at {mount.point}"
+        return Diagnosis(
+            probe, "note", f"{root} is no network file system here, but {there}: other machines see none of it"
+        )
+    wrong = wrong_options(mount)
+    if wrong:
+        return Diagnosis(probe, "broken", f"{mount.point}: {'; '.join(wrong)}", f"mount it anew with -o {DEMANDED}")
+    return Diagnosis(probe, "ok", f"{mount.kind} {mount.source} at {mount.point}")
 
 
 def _told(probe: str, ask: Callable[[], str]) -> Diagnosis:

@@ -9,7 +9,7 @@ from framework.cli.running import session_settings
 from framework.cli.scope import Scope
 from framework.errors import SetupError
 from framework.java import find_java
-from framework.plan import FixtureInput, Plan, PlannedInput, RunInput, SourceInput
+from framework.plan import FixtureInput, Plan, PlannedInput, RunInput, SourceInput, TableInput
 from framework.runner.stores import endpoints
 from framework.schema.spec import SchemaSpec
 from framework.spark.archive import archive_options, find_archive, fingerprint
@@ -38,6 +38,18 @@ def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
                 "rows": read.rows,
             }
             for read in planned.reads
+        ]
+    if isinstance(planned, TableInput):
+        return [
+            {
+                "from": "table",
+                "path": table.path,
+                "version": table.snapshot.version,
+                "up_to": table.span.moment and table.span.moment.isoformat(),
+                "files": len(table.files),
+                "rows": table.rows,
+            }
+            for table in planned.tables
         ]
     if isinstance(planned, SourceInput):
         source = planned.listing.source

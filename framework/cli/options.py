@@ -1,8 +1,19 @@
-"""``NAME=VALUE`` options, taken apart. Pure."""
+"""Options that several commands have, and ``NAME=VALUE`` options, taken apart. Pure."""
 
 from collections.abc import Iterable
+from typing import Annotated, TypeAlias
+
+import typer
 
 from framework.errors import ConfigError
+from framework.tenancy.places import StoreKind
+
+StoreOption: TypeAlias = Annotated[
+    StoreKind | None,
+    typer.Option(
+        "--store", help="Outputs go to a store of this kind on this machine; without, where the team files say."
+    ),
+]
 
 
 def pairs(given: Iterable[str], *, option: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from framework.storage.base import LOG_FOLDER, Store
 from framework.storage.paths import run_path
 from framework.storage.publish import AttemptState, LogState, Published, RunLog
 from framework.storage.runs import runs_of, task_keys
+from framework.tables.log import TableLog
 from framework.world import World
 
 
@@ -91,6 +92,28 @@ class InputState:
     def to_json(self) -> dict[str, Any]:
         read = self.read.model_dump(mode="json")
         return {"port": self.port, **read, "newest": self.newest, "stale": self.stale}
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table that an attempt writes to: its version now, and the attempt of the same run whose rows it has (0: none)."""
+
+    output: str
+    path: str
+    version: int | None
+    attempt: int
+    mine: int
+
+    @property
+    def told(self) -> str:
+        if self.attempt == self.mine:
+            return f"version {self.version} has this attempt's rows"
+        if self.attempt:
+            return f"version {self.version} has the rows of attempt {self.attempt}"
+        return "has no rows of this run yet: its next try commits them"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"output": self.output, "path": self.path, "version": self.version, "attempt": self.attempt or None}
 
 
 def tasks_of(store: Store, team: str, dag_id: str | None = None) -> Iterator[TaskLine]:
@@ -181,6 +204,16 @@ def input_states(world: World, manifest: Manifest) -> Iterator[InputState]:
             if key.team in world.teams.by_name:
                 newest = RunLog(world.store(key.team), key).newest()
                 yield InputState(entry.port, read, None if newest is None else newest.number)
+
+
+def table_states(store: Store, published: Published) -> Iterator[TableState]:
+    """What became of the outputs that are tables. Raises: InputCorrupt."""
+    key = published.key
+    for name in (entry.name for entry in published.manifest.outputs if entry.table):
+        log = TableLog.of(store, key.task, name)
+        found = log.latest()
+        version, attempt = (None, 0) if found is None else (found.version, found.attempt_of(run_path(key)))
+        yield TableState(name, log.place, version, attempt, published.number)
 
 
 def key_of_path(path: str) -> RunKey:

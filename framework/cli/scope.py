@@ -14,6 +14,7 @@ from framework.errors import ConfigError
 
 if TYPE_CHECKING:
     from framework.storage.base import Store
+    from framework.tenancy.model import Teams
     from framework.world import World
 
 LOCAL_STORE: Final = ".teamspark/local"
@@ -25,6 +26,7 @@ class Scope:
 
     given: Path | None = None
     debug: bool = False
+    given_files: Path | None = None
 
     @cached_property
     def workspace(self) -> Path:
@@ -58,11 +60,23 @@ class Scope:
         return DirectoryStore(self.workspace / LOCAL_STORE)
 
     @cached_property
+    def team_files(self) -> Path | None:
+        """The folder of the team files, where that is not the workspace's own."""
+        return None if self.given_files is None else self.given_files.resolve()
+
+    @cached_property
+    def teams(self) -> "Teams":
+        """What the team files say. Raises: ConfigError."""
+        from framework.tenancy.load import load_teams
+
+        return load_teams(self.workspace, self.team_files)
+
+    @cached_property
     def shared(self) -> "World":
         """The teams and their stores, as production sees them. Raises: ConfigError."""
         from framework.world import World
 
-        return World.of(self.workspace)
+        return World.of(self.workspace, self.team_files)
 
     @cached_property
     def world(self) -> "World":

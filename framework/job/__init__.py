@@ -8,11 +8,12 @@
 from framework.job.contract import Injected, JobContract, split_outputs
 from framework.job.load import jobs_in, load_job
 from framework.job.model import Job, build_job, job_name
-from framework.job.ports import Frame, Input, InputPort, Output, OutputPort, Source
+from framework.job.ports import NO_TABLE, Frame, Input, InputPort, Output, OutputPort, Source, Table, other_kind
 from framework.job.run import Run
 from framework.job.signature import Signature, contract_of, signature_of
 
 __all__ = [
+    "NO_TABLE",
     "Frame",
     "Injected",
     "Input",
@@ -24,11 +25,13 @@ __all__ = [
     "Run",
     "Signature",
     "Source",
+    "Table",
     "build_job",
     "contract_of",
     "job_name",
     "jobs_in",
     "load_job",
+    "other_kind",
     "signature_of",
     "split_outputs",
 ]

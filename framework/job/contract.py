@@ -21,8 +21,8 @@ _DOCS: Final = frozenset({"title", "description", "examples", "deprecated", "$co
 class JobContract:
     """What a job takes and gives. ``several``: its outputs come as a NamedTuple.
 
-    ``parameters`` is a JSON schema. ``hash`` covers ports, columns, types, checks, keys and parameters; not class
-    names, descriptions, ``cache`` or ``keep``.
+    ``parameters`` is a JSON schema. ``hash`` covers ports, which of them are tables, columns, types, checks, keys and
+    parameters; not class names, descriptions, ``cache`` or ``keep``.
     """
 
     job: str
@@ -133,9 +133,13 @@ def _not_a_frame(value: Any) -> str:
 def _essence(contract: JobContract) -> dict[str, Any]:
     inputs = [
         {"name": port.name, "optional": port.optional, "source": port.source, "schema": _schema_essence(port.schema)}
+        | ({"table": port.as_of} if port.table else {})
         for port in contract.inputs
     ]
-    outputs = [{"name": port.name, "schema": _schema_essence(port.schema)} for port in contract.outputs]
+    outputs = [
+        {"name": port.name, "schema": _schema_essence(port.schema)} | ({"table": True} if port.table else {})
+        for port in contract.outputs
+    ]
     return {"inputs": inputs, "outputs": outputs, "parameters": _without_docs(contract.parameters)}
 
 

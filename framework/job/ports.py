@@ -1,4 +1,4 @@
-"""What a ``transform`` signature says: the alias ``Frame``, the options in ``Annotated``, and ports as records."""
+"""What a ``transform`` signature says: the aliases ``Frame`` and ``Table``, the options in ``Annotated``, and ports as records."""
 
 import re
 from collections.abc import Mapping
@@ -15,15 +15,18 @@ from framework.schema.spec import SchemaSpec
 S = TypeVar("S", bound=Schema)
 
 # For type checkers a Frame[Flight] *is* a DataFrame, so nothing in a transform needs a cast; at run time it carries
-# the schema and needs no pyspark.
+# the schema and needs no pyspark. A Frame is the rows of one run, a Table those of many.
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     Frame = TypeAliasType("Frame", DataFrame, type_params=(S,))
+    Table = TypeAliasType("Table", DataFrame, type_params=(S,))
 else:
     Frame = TypeAliasType("Frame", "DataFrame", type_params=(S,))
+    Table = TypeAliasType("Table", "DataFrame", type_params=(S,))
 
 CacheUse = Literal["auto", "pin", "bypass"]
+AsOf = Literal["run", "latest"]
 _SOURCE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -31,14 +34,20 @@ _SOURCE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 class Input:
     """Options of an input port. ``cache``: keep its files in the cache (``pin``), read past it (``bypass``), or neither.
 
+    ``as_of`` is for a ``Table``: rows of runs up to this one (``run``), so that a backfill does not see the future, or
+    of all runs that there are (``latest``).
+
     Raises: DefinitionError.
     """
 
     cache: CacheUse = "auto"
+    as_of: AsOf = "run"
 
     def __post_init__(self) -> None:
         if self.cache not in get_args(CacheUse):
             raise DefinitionError("Input(cache=) is unknown", got=self.cache, expected="auto, pin or bypass")
+        if self.as_of not in get_args(AsOf):
+            raise DefinitionError("Input(as_of=) is unknown", got=self.as_of, expected="run or latest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +81,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class InputPort:
-    """One input: its name, the rows it needs, and whether the dataset may be absent. ``source``: fed from outside."""
+    """One input: its name, the rows it needs, and whether the dataset may be absent. ``source``: fed from outside.
+
+    ``table``: rows of many runs, of which ``as_of`` says which; else those of one.
+    """
 
     name: str
     schema: SchemaSpec
     optional: bool = False
     source: str | None = None
     cache: str = "auto"
+    table: bool = False
+    as_of: str = "run"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,24 +101,40 @@ class InputPort:
             "optional": self.optional,
             "source": self.source,
             "cache": self.cache,
+            "table": self.table,
+            "as_of": self.as_of,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(data["name"], SchemaSpec.from_json(data["schema"]), data["optional"], data["source"], data["cache"])
+        return cls(**{**data, "schema": SchemaSpec.from_json(data["schema"])})
 
 
 @dataclass(frozen=True, slots=True)
 class OutputPort:
-    """One output: its name, the rows it holds, and how long it is kept (an ISO duration, None for good)."""
+    """One output: its name, the rows it holds, and how long it is kept (an ISO duration, None for good).
+
+    ``table``: its rows are this run's share of a table of many runs.
+    """
 
     name: str
     schema: SchemaSpec
     keep: str | None = None
+    table: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "schema": self.schema.to_json(), "keep": self.keep}
+        return {"name": self.name, "schema": self.schema.to_json(), "keep": self.keep, "table": self.table}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(data["name"], SchemaSpec.from_json(data["schema"]), data["keep"])
+        return cls(**{**data, "schema": SchemaSpec.from_json(data["schema"])})
+
+
+def other_kind(wanted: InputPort, given: OutputPort) -> str | None:
+    """Why an output of that kind cannot feed the port; None when it can. A run's own rows of a table are a ``Frame``."""
+    if wanted.table and not given.table:
+        return f"'{wanted.name}' is a Table, '{given.name}' a Frame: {NO_TABLE}"
+    return None
+
+
+NO_TABLE: Final = "declare the input Frame[S], or the producer's output Table[S]"

@@ -15,7 +15,7 @@ from pydantic.errors import PydanticUserError
 from framework.errors import DefinitionError
 from framework.job.contract import Injected, JobContract
 from framework.job.model import Job, first_line, job_name
-from framework.job.ports import Frame, Input, InputPort, Output, OutputPort, Source
+from framework.job.ports import Frame, Input, InputPort, Output, OutputPort, Source, Table
 from framework.job.run import Run
 from framework.schema.annotations import resolve
 from framework.schema.model import Schema, schema_spec
@@ -24,9 +24,9 @@ from framework.schema.spec import SchemaSpec
 _OUTPUT: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Methods of a tuple, and Airflow's own name for what a task returns.
 _TAKEN: Final = frozenset({"count", "index", "return_value"})
-_EXPECTED: Final = "Frame[S], Run or SparkSession; parameters of the job are fields of its class"
+_EXPECTED: Final = "Frame[S], Table[S], Run or SparkSession; parameters of the job are fields of its class"
 _NO_INPUT: Final = f"is neither input nor injected; expected {_EXPECTED}"
-_NO_OUTPUT: Final = "is no output; expected Frame[S], or a NamedTuple of them"
+_NO_OUTPUT: Final = "is no output; expected Frame[S] or Table[S], or a NamedTuple of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class _Port:
     spec: SchemaSpec
     optional: bool
     options: tuple[object, ...]
+    table: bool
 
 
 def contract_of(job: type[Job]) -> JobContract:
@@ -160,15 +161,19 @@ def _is_pyspark(annotation: Any, name: str) -> bool:
 def _input(name: str, annotation: Any) -> tuple[InputPort, type[Schema]]:
     port = _port(annotation, (Input, Source))
     source = next((option.name for option in port.options if isinstance(option, Source)), None)
-    cache = next((option.cache for option in port.options if isinstance(option, Input)), "auto")
+    asked = next((option for option in port.options if isinstance(option, Input)), Input())
     if source is None:
         _refuse_aliases(port.spec)
-    return InputPort(name, port.spec, port.optional, source, cache), port.schema
+    if port.table and source is not None:
+        raise DefinitionError("a source has no runs: write Frame[S]")
+    if asked.as_of != "run" and not port.table:
+        raise DefinitionError(f"Input(as_of={asked.as_of!r}) is for a Table[S]; a Frame[S] is the rows of one run")
+    return InputPort(name, port.spec, port.optional, source, asked.cache, port.table, asked.as_of), port.schema
 
 
 def _port(annotation: Any, allowed: tuple[type, ...]) -> _Port:
     core, options, optional = _unwrap(annotation)
-    schema = _schema_in(core, _NO_INPUT if Input in allowed else _NO_OUTPUT)
+    schema, alias = _schema_in(core, _NO_INPUT if Input in allowed else _NO_OUTPUT)
     words = " and ".join(f"{kind.__name__}(...)" for kind in allowed)
     for option in options:
         if not isinstance(option, allowed):
@@ -176,7 +181,7 @@ def _port(annotation: Any, allowed: tuple[type, ...]) -> _Port:
             raise DefinitionError(f"{shown} means nothing here; there are {words}")
     if len({type(option) for option in options}) < len(options):
         raise DefinitionError(f"give each of {words} once")
-    return _Port(schema, schema_spec(schema), optional, options)
+    return _Port(schema, schema_spec(schema), optional, options, table=alias == "Table")
 
 
 def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool]:
@@ -192,17 +197,20 @@ def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool]:
     return annotation, (), False
 
 
-def _schema_in(core: Any, neither: str) -> type[Schema]:
-    if core is Frame or _is_pyspark(core, "DataFrame"):
-        raise DefinitionError("does not say what its rows are; write Frame[S], S being a Schema")
+def _schema_in(core: Any, neither: str) -> tuple[type[Schema], str]:
+    """The schema, and the alias around it."""
+    if core is Frame or core is Table or _is_pyspark(core, "DataFrame"):
+        kind = "Table" if core is Table else "Frame"
+        raise DefinitionError(f"does not say what its rows are; write {kind}[S], S being a Schema")
     if isinstance(core, type) and issubclass(core, Schema):
         raise DefinitionError(f"is one row; write Frame[{core.__name__}]")
-    if get_origin(core) is not Frame:
+    if get_origin(core) not in (Frame, Table):
         raise DefinitionError(f"{_shown(core)} {neither}")
+    alias = "Table" if get_origin(core) is Table else "Frame"
     (schema,) = get_args(core)
     if not (isinstance(schema, type) and issubclass(schema, Schema)):
-        raise DefinitionError(f"Frame[{_shown(schema)}]: {_shown(schema)} is no Schema")
-    return schema
+        raise DefinitionError(f"{alias}[{_shown(schema)}]: {_shown(schema)} is no Schema")
+    return schema, alias
 
 
 def _shown(kind: Any) -> str:
@@ -222,7 +230,7 @@ def _outputs(
     """The outputs, and whether they come as a NamedTuple."""
     written = inspect.signature(function).return_annotation
     if written is inspect.Parameter.empty:
-        mistakes.append("it does not say what it returns; expected -> Frame[S], or a NamedTuple of them")
+        mistakes.append("it does not say what it returns; expected -> Frame[S] or Table[S], or a NamedTuple of them")
         return [], False
     try:
         returned = resolve(written, module=function.__module__, names=names)
@@ -269,7 +277,9 @@ def _output(name: str, annotation: Any) -> tuple[OutputPort, type[Schema]]:
         raise DefinitionError("an output is always there; an empty frame is one without rows")
     _refuse_aliases(port.spec)
     keep = next((option.keep for option in port.options if isinstance(option, Output)), None)
-    return OutputPort(name, port.spec, keep), port.schema
+    if port.table and keep is not None:
+        raise DefinitionError("Output(keep=) is for a Frame[S]; a table keeps the rows of all its runs")
+    return OutputPort(name, port.spec, keep, port.table), port.schema
 
 
 def _parameter_schema(job: type[Job], mistakes: list[str]) -> dict[str, Any]:

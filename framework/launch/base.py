@@ -42,7 +42,8 @@ class LaunchRequest:
 
     In ``command`` the elements ``CONFIG`` and ``RESULT`` stand for the paths under which the process
     finds ``config`` and must leave its result; only the launcher knows those. ``env`` is the whole
-    environment: nothing is inherited. ``directory`` is where the process starts.
+    environment: nothing is inherited. ``directory`` is where the process starts. ``credentials`` is a file of more
+    variables, a JSON object, that the launched process reads and whoever launches it does not.
     """
 
     name: str
@@ -53,6 +54,7 @@ class LaunchRequest:
     config: bytes = field(repr=False)
     env: Mapping[str, str] = field(repr=False, default_factory=dict)
     directory: Path | None = None
+    credentials: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

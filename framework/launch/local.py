@@ -130,7 +130,8 @@ def _appear(aside: Path, home: Path) -> bool:
 def _spawn(home: Path, lock: int, request: LaunchRequest) -> None:
     places = {CONFIG: str(home / "config.json"), RESULT: str(home / "result.json")}
     command = [places.get(word, word) for word in request.command]
-    runner = [sys.executable, "-I", "-S", local_runner.__file__, str(home), str(lock), *command]
+    credentials = str(request.credentials or "")
+    runner = [sys.executable, "-I", "-S", local_runner.__file__, str(home), str(lock), credentials, *command]
     with (home / "log").open("ab") as log:
         try:
             subprocess.run(

@@ -17,17 +17,28 @@ from framework.runner.route import find_route, is_cached, prefetching, warm_outp
 from framework.runner.stopwatch import Stopwatch
 from framework.spark.stores import Extra
 from framework.storage.publish import Published, RunLog
+from framework.tables.commit import commit_tables
 from framework.world import World
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # A run before whose team's store there is a cache has one more, "warm".
-PHASES: Final = ("resume", "plan", "session", "read", "transform", "claim", "write", "verify", "publish")
+PHASES: Final = ("resume", "plan", "session", "read", "transform", "claim", "write", "verify", "publish", "commit")
 
 
 def _ignore(phase: str) -> None:
     pass
+
+
+def _commit(published: Published, world: World, log: RunLog, watch: Stopwatch) -> bool:
+    """Bring the attempt into its tables if it is the highest that is published; whether a newer one is there."""
+    newest = log.newest()
+    if newest is not None and newest.number > published.number:
+        return True
+    with watch.phase("commit"):
+        done = commit_tables(world.output_store(published.key.team), published)
+    return any(one.verdict == "superseded" for one in done.values())
 
 
 @dataclass(frozen=True)
@@ -43,9 +54,10 @@ class RunOptions:
 
 
 def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -> RunResult:
-    """Run ``job`` as ``request`` says and publish its outputs.
+    """Run ``job`` as ``request`` says, publish its outputs, and commit those that are tables.
 
-    Raises: every leaf of ``TeamsparkError``. Before ``claim`` nothing has been written, after it nothing is visible.
+    Raises: every leaf of ``TeamsparkError``. Before ``claim`` nothing has been written, before ``publish`` nothing is
+    visible; a commit that could not be made is made by the next try, which computes nothing.
     """
     config = request.config
     log = RunLog(world.output_store(config.key.team), config.key)
@@ -53,7 +65,9 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
     with watch.phase("resume"):
         done = log.resume(config.epoch, clear_number=config.clear_number, who=options.who)
     if done is not None:
-        return result_of(done, Account("resumed", watch.seconds))
+        # What is left of a try that was killed after it had published.
+        superseded = _commit(done, world, log, watch)
+        return result_of(done, Account("superseded" if superseded else "resumed", watch.seconds))
     with watch.phase("plan"):
         plan = make_plan(request, world)
         route = find_route(plan, world)
@@ -64,8 +78,7 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
 
             spark = stack.enter_context(options.session(route.needs))
         made = Computation(plan, job, world, options.who, watch).run(spark, route)
-    newest = log.newest()
-    superseded = newest is not None and newest.number > made.published.number
+    superseded = _commit(made.published, world, log, watch)
     # Whoever has just waited for a cache in vain does not wait for it again.
     remarks = () if superseded or made.route.failed else _warmed(made.published, world, watch)
     verdict: Verdict = "superseded" if superseded else "published"

@@ -8,8 +8,9 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from framework.datafile import DataFile
-from framework.manifest import InputEntry, ReadEntry, SourceFile
-from framework.plan import AbsentInput, FixtureInput, PinnedRun, Plan, PlannedInput, RunInput, SourceInput
+from framework.edges import PinnedRun
+from framework.manifest import InputEntry, ReadEntry, SourceFile, TableRead
+from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, RunInput, SourceInput, TableInput
 from framework.runner.route import Leg, Route
 from framework.schema.spec import SchemaSpec
 from framework.spark.files import reading
@@ -18,8 +19,9 @@ from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
 from framework.storage.attempts import published_files
-from framework.storage.paths import task_path
+from framework.storage.paths import segment_of_date
 from framework.storage.publish import RunLog
+from framework.tables.pinning import PinnedTable
 from framework.world import World
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Reads:
         """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
         with ExitStack() as stack:
             for planned in self.plan.inputs:
-                files = list(planned_files(planned, self.route))
+                files = list(planned_files(planned, self.world, self.route))
                 where = f"{self.plan.config.key} input '{planned.port.name}'"
                 if isinstance(planned, SourceInput):
                     stack.enter_context(landing(files, planned.listing.spec.options, where=where))
@@ -64,6 +66,8 @@ class Reads:
     def _entry(self, planned: PlannedInput) -> Iterator[InputEntry]:
         if isinstance(planned, RunInput):
             yield InputEntry(port=planned.port.name, kind="run", reads=tuple(map(self._read, planned.reads)))
+        elif isinstance(planned, TableInput):
+            yield InputEntry(port=planned.port.name, kind="table", tables=tuple(map(_table_read, planned.tables)))
         elif isinstance(planned, SourceInput):
             yield self._source(planned)
         elif isinstance(planned, FixtureInput):
@@ -106,6 +110,8 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -
             frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
             frames[name] = _published(spark, planned, route, job=plan.contract.job)
+        elif isinstance(planned, TableInput):
+            frames[name] = _tables(spark, planned, world, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
@@ -122,44 +128,72 @@ def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceR
 
 def _published(spark: "SparkSession", planned: RunInput, route: Route, *, job: str) -> "DataFrame":
     """All reads as one frame. A task's runs and indices of one schema are one scan, whatever their number."""
-    scans: dict[tuple[str, str], list[Leg]] = {}
+    scans: dict[tuple[str, str, str], list[Leg]] = {}
     for read in planned.reads:
         schema = json.dumps(read.schema.to_json(), sort_keys=True)
         leg = route.leg(planned.port.name, read)
-        scans.setdefault((_base_uri(leg), schema), []).append(leg)
+        scans.setdefault((leg.location.uri.removesuffix(leg.folder), str(read.published.key.task), schema), []).append(
+            leg
+        )
     frames = [
         _scan(
             spark,
             legs,
             planned.port.schema,
-            base_uri,
             where=f"{job} input '{planned.port.name}' from {', '.join(leg.read.path for leg in legs[:3])}",
         )
-        for (base_uri, _), legs in scans.items()
+        for legs in scans.values()
     ]
+    return _together(spark, frames, planned)
+
+
+def _tables(spark: "SparkSession", planned: TableInput, world: World, *, job: str) -> "DataFrame":
+    """The pinned files of each table, as one scan: no log is read again, and none through a cache."""
+    frames = [
+        read_published(
+            spark,
+            table.data_files(world.store(table.task.team)),
+            spec=planned.port.schema,
+            written=table.schema,
+            where=f"{job} input '{planned.port.name}' from {table.path} version {table.snapshot.version}",
+        )
+        for table in planned.tables
+    ]
+    return _together(spark, frames, planned)
+
+
+def _together(spark: "SparkSession", frames: "list[DataFrame]", planned: PlannedInput) -> "DataFrame":
     if not frames:
         return frame_of_rows(spark, (), planned.port.schema)
     return reduce(lambda one, other: one.unionByName(other), frames)
 
 
-def _base_uri(leg: Leg) -> str:
-    """Of the task's folder, on the same way as the leg's."""
-    below = leg.folder.removeprefix(task_path(leg.read.published.key.task))
-    return leg.location.uri.removesuffix(below)
-
-
-def _scan(spark: "SparkSession", legs: list[Leg], spec: SchemaSpec, base_uri: str, *, where: str) -> "DataFrame":
+def _scan(spark: "SparkSession", legs: list[Leg], spec: SchemaSpec, *, where: str) -> "DataFrame":
     files = [file for leg in legs for file in data_files(leg)]
     with reading(files, where=where):
-        written = legs[0].read.schema
-        return read_published(spark, files, spec=spec, written=written, base_uri=base_uri, where=where)
+        return read_published(spark, files, spec=spec, written=legs[0].read.schema, where=where)
 
 
-def planned_files(planned: PlannedInput, route: Route) -> Iterator[DataFile]:
+def _table_read(table: PinnedTable) -> TableRead:
+    moment = table.span.moment
+    return TableRead(
+        path=table.path,
+        table_id=table.snapshot.meta.id,
+        version=table.snapshot.version,
+        run=None if moment is None else segment_of_date(moment),
+        rows=table.rows,
+        bytes=table.bytes,
+    )
+
+
+def planned_files(planned: PlannedInput, world: World, route: Route) -> Iterator[DataFile]:
     """The data files behind one port."""
     if isinstance(planned, RunInput):
         for read in planned.reads:
             yield from data_files(route.leg(planned.port.name, read))
+    elif isinstance(planned, TableInput):
+        for table in planned.tables:
+            yield from table.data_files(world.store(table.task.team))
     elif isinstance(planned, SourceInput):
         yield from listed_files(planned)
 

@@ -16,8 +16,9 @@ from typing import Final, NamedTuple
 
 from framework.cache.base import LOOK_S, Cache, Held, Location, store_location
 from framework.cache.none import NoCache
+from framework.edges import PinnedRun
 from framework.errors import CacheUnavailable
-from framework.plan import PinnedRun, Plan, RunInput
+from framework.plan import Plan, RunInput
 from framework.spark.stores import Extra
 from framework.storage.base import Store
 from framework.storage.publish import Published

@@ -10,7 +10,7 @@ from framework.manifest import FileEntry, OutputEntry, counted
 from framework.spark.columns import verify_columns
 from framework.spark.verify import CheckReport, verify_output
 from framework.spark.write import WriteFacts, write_output
-from framework.storage.attempts import stored_file
+from framework.storage.attempts import paths_below, stored_file
 from framework.storage.base import Store
 from framework.storage.publish import Attempt, list_attempt
 
@@ -61,7 +61,9 @@ class Writer:
     def write(self, frames: Mapping[str, "DataFrame"]) -> dict[str, WriteFacts]:
         """Every output into its own folder. Raises: StoreUnavailable, and whatever Spark raises for the author."""
         return {
-            port.name: write_output(frames[port.name], port.schema, self._folder_uri(port.name), output=port.name)
+            port.name: write_output(
+                frames[port.name], port.schema, self.store.uri(self._folder(port)), output=port.name
+            )
             for port in self.contract.outputs
         }
 
@@ -72,11 +74,12 @@ class Writer:
         entries: list[OutputEntry] = []
         warnings: list[str] = []
         for port in self.contract.outputs:
-            files = list_attempt(self.store, self.attempt, port.name)
+            files = list_attempt(self.store, self.attempt, port.name, table=port.table)
+            paths = paths_below(self._folder(port), port.name, files)
             _require_all(files, written[port.name], where=_where(self.contract, port))
             report = verify_output(
                 spark,
-                [stored_file(self.store, f"{self.attempt.directory}/{file.path}", file) for file in files],
+                [stored_file(self.store, path, file) for path, file in zip(paths, files, strict=True)],
                 port.schema,
                 output=port.name,
                 observed=written[port.name],
@@ -86,8 +89,8 @@ class Writer:
             warnings += [f"{name}: {count} row(s)" for name, count in report.violations.items() if count]
         return tuple(entries), tuple(warnings)
 
-    def _folder_uri(self, output: str) -> str:
-        return self.store.uri(self.attempt.output_dir(output))
+    def _folder(self, port: OutputPort) -> str:
+        return self.attempt.output_dir(port.name, table=port.table)
 
 
 def _require_all(files: tuple[FileEntry, ...], written: WriteFacts, *, where: str) -> None:
@@ -115,4 +118,5 @@ def _entry(port: OutputPort, files: tuple[FileEntry, ...], report: CheckReport) 
         checks=dict(report.violations),
         dropped=dict(report.dropped),
         keep=port.keep,
+        table=port.table,
     )

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,7 +133,7 @@ def _started(home: Path) -> Iterator[Running]:
         try:
             processes.remember(_memory(home), [part])
             try:
-                processes.await_ready([part], lambda port=ports["s3"]: _silent(port), within_s=READY_S)
+                processes.await_ready([part], partial(_silent, ports["s3"]), within_s=READY_S)
             except ServerFailed:
                 if last or part.process.poll() is None:
                     raise

@@ -27,7 +27,6 @@ def read_published(
     *,
     spec: SchemaSpec,
     written: SchemaSpec,
-    base_uri: str,
     where: str,
 ) -> DataFrame:
     """The rows of ``files`` with the columns of ``spec``, the consumer's; ``written`` is the producer's schema.
@@ -47,14 +46,16 @@ def read_published(
             "may be missing a default; else ask the producer to write it",
         )
     check_files(files, where=where)
-    frame = _exactly(spark, [file.uri for file in files], struct_type(written), base_uri)
+    frame = _exactly(spark, [file.uri for file in files], struct_type(written))
     return frame.select(*(consumed(column, written) for column in spec.columns))
 
 
-def _exactly(spark: SparkSession, uris: Sequence[str], schema: StructType, base_uri: str) -> DataFrame:
+def _exactly(spark: SparkSession, uris: Sequence[str], schema: StructType) -> DataFrame:
     if not uris:
         return spark.createDataFrame([], schema)
-    return spark.read.schema(schema).option("basePath", base_uri).parquet(*uris)
+    # Without "basePath", which would be looked up: a folder that a reader of some tasks may not ask for. Each file's own
+    # folder is its base, so no name of a folder is taken for a column.
+    return spark.read.schema(schema).parquet(*uris)
 
 
 def consumed(column: Column, written: SchemaSpec) -> SparkColumn:

@@ -43,7 +43,7 @@ def exercise(spark: SparkSession, folder: str) -> None:
         count = F.count(F.lit(1)).alias("rows")
         rows.observe(seen, count).write.mode("overwrite").parquet(f"{folder}/p")
         assert seen.get["rows"] == 1000
-        back = spark.read.schema(rows.schema).option("basePath", f"{folder}/p").parquet(f"{folder}/p")
+        back = spark.read.schema(rows.schema).parquet(f"{folder}/p")
         means = back.groupBy("k").agg(F.sum("id"), F.max("s"), F.avg("f"), F.count("*").alias("n")).orderBy("k")
         means.collect()
         back.join(means, "k").where("s like '1%' and s rlike '^1'").limit(5).collect()

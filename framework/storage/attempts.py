@@ -1,6 +1,7 @@
 """What the protocol hands out: an attempt to write, a published attempt to read, and the listing of either's files."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
@@ -10,7 +11,7 @@ from framework.errors import InputCorrupt
 from framework.identity import RunKey
 from framework.manifest import Claim, FileEntry, Manifest, OutputEntry, digest_of, parse_record
 from framework.storage.base import Store
-from framework.storage.paths import run_path
+from framework.storage.paths import run_path, table_path, table_share
 
 # Of a path behind its folder: a marker, a checksum or a committer's leftover, or something in a folder of those.
 _NO_DATA: Final = re.compile(r"/[_.]")
@@ -33,8 +34,9 @@ class Attempt:
         """``/team/dag/task/run/a0001-<8 hex of the token>``, a logical path."""
         return attempt_directory(self.key, self.number, self.token)
 
-    def output_dir(self, name: str = "default") -> str:
-        return f"{self.directory}/{name}"
+    def output_dir(self, name: str = "default", *, table: bool = False) -> str:
+        """Where its output ``name`` is written; a ``table``'s is below the table."""
+        return table_directory(self.key, self.number, self.token, name) if table else f"{self.directory}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Published:
         return attempt_directory(self.key, self.number, self.manifest.token)
 
     def output_dir(self, name: str = "default") -> str:
+        """Raises: KeyError."""
+        if self.output(name).table:
+            return table_directory(self.key, self.number, self.manifest.token, name)
         return f"{self.directory}/{name}"
 
     def output(self, name: str = "default") -> OutputEntry:
@@ -63,18 +68,40 @@ class Published:
         return self.manifest.output(name)
 
     def files(self, output: str = "default") -> tuple[FileEntry, ...]:
-        """The output's data files; ``path`` is relative to ``directory``. Raises: KeyError."""
+        """The output's data files; where they are is what ``paths`` says. Raises: KeyError."""
         return self.output(output).files
 
     def paths(self, output: str = "default") -> tuple[str, ...]:
-        """The logical paths of the output's data files. Raises: KeyError."""
-        directory = self.directory
-        return tuple(f"{directory}/{file.path}" for file in self.files(output))
+        """The logical paths of the output's data files. Raises: KeyError, InputCorrupt."""
+        return paths_below(self.output_dir(output), output, self.files(output))
 
 
 def attempt_directory(key: RunKey, number: int, token: str) -> str:
     """The logical path of an attempt's data. With the token in it a name is never used twice."""
-    return f"{run_path(key)}/a{number:04d}-{token[:8]}"
+    return f"{run_path(key)}/{attempt_folder(number, token)}"
+
+
+def table_directory(key: RunKey, number: int, token: str, output: str) -> str:
+    """The logical path of what an attempt writes for a table: below the table, so that its log names relative paths."""
+    return f"{table_path(key.task, output)}/{table_share(key)}/{attempt_folder(number, token)}"
+
+
+def attempt_folder(number: int, token: str) -> str:
+    return f"a{number:04d}-{token[:8]}"
+
+
+def paths_below(folder: str, output: str, files: Iterable[FileEntry]) -> tuple[str, ...]:
+    """The logical paths of an output's ``files``, whose own paths begin with its name, when it lies in ``folder``.
+
+    Raises: InputCorrupt.
+    """
+    start, inside = len(output), f"{output}/"
+    found = []
+    for file in files:
+        if not file.path.startswith(inside):
+            raise InputCorrupt("a manifest names a file outside its output", where=folder, got=file.path)
+        found.append(f"{folder}{file.path[start:]}")
+    return tuple(found)
 
 
 def parse_published(data: bytes, key: RunKey, number: int) -> Published | None:
@@ -94,16 +121,17 @@ def parse_published(data: bytes, key: RunKey, number: int) -> Published | None:
     raise InputCorrupt("a publish slot holds a record that does not belong there", where=where, got=got)
 
 
-def list_attempt(store: Store, attempt: Attempt, output: str = "default") -> tuple[FileEntry, ...]:
+def list_attempt(
+    store: Store, attempt: Attempt, output: str = "default", *, table: bool = False
+) -> tuple[FileEntry, ...]:
     """The data files an attempt has written for ``output``, without rows, sorted by path.
 
     Names that begin with ``_`` or ``.`` are markers, checksums and leftovers of committers, never data.
     A listing may lag: whoever publishes compares the rows in these files with the rows that were written.
     """
-    folder = attempt.output_dir(output)
-    start = len(folder) - len(output)
+    folder = attempt.output_dir(output, table=table)
     return tuple(
-        FileEntry(path=entry.path[start:], bytes=entry.bytes)
+        FileEntry(path=f"{output}{entry.path[len(folder) :]}", bytes=entry.bytes)
         for entry in store.list(folder)
         if not _NO_DATA.search(entry.path, len(folder))
     )

@@ -16,6 +16,7 @@ from framework.datafile import Readable
 from framework.errors import PathError, StoreUnavailable
 
 LOG_FOLDER: Final = "_log"
+TABLE_LOG: Final = "_delta_log"
 # The folder of an attempt's data, in its run's: the number, and the first digits of the claim's token.
 ATTEMPT_FOLDER: Final = re.compile(r"a\d{4,}-[0-9a-f]{8}")
 
@@ -100,7 +101,7 @@ class Store(Protocol):
     def delete(self, paths: Iterable[str]) -> None:
         """Remove data files; absent ones are no error. A store that has folders may remove an attempt's empty ones.
 
-        Raises: PathError for anything in a run's log.
+        Raises: PathError for anything in the log of a run or a table.
         """
 
     def uri(self, path: str) -> str:
@@ -162,12 +163,12 @@ def check_size(path: str, found: int | None, expected: int) -> None:
 
 
 def check_deletable(paths: Iterable[str]) -> tuple[str, ...]:
-    """``paths`` if none is a control file: a run's log is its history and outlives its data.
+    """``paths`` if none is a control file: the log of a run or a table is its history and outlives its data.
 
     Raises: PathError.
     """
     checked = tuple(paths)
     for path in checked:
-        if LOG_FOLDER in split_path(path):
+        if {LOG_FOLDER, TABLE_LOG} & set(split_path(path)):
             raise PathError("control files are never deleted", got=path, next_step="delete data files only")
     return checked

@@ -14,6 +14,7 @@ from typing import Final
 
 from framework.errors import StoreUnavailable
 from framework.storage.base import Entry
+from framework.storage.ownership import Ownership
 
 TEMPORARY: Final = ".put-"
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,8 +22,11 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 _OLD: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def step(folder: int, name: str, *, create: bool) -> int:
-    """A descriptor of the folder ``name`` in ``folder``, which is made, durably, when ``create``. Raises: OSError."""
+def step(folder: int, name: str, *, create: bool, owned: Ownership | None = None) -> int:
+    """A descriptor of the folder ``name`` in ``folder``, which is made, durably, when ``create``, and then ``owned``.
+
+    Raises: OSError; SetupError.
+    """
     try:
         return os.open(name, FOLDER, dir_fd=folder)
     except FileNotFoundError:
@@ -31,12 +35,25 @@ def step(folder: int, name: str, *, create: bool) -> int:
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=folder)
         os.fsync(folder)
-    return os.open(name, FOLDER, dir_fd=folder)
+    made = os.open(name, FOLDER, dir_fd=folder)
+    if owned is not None:
+        _apply(owned, made, name)
+    return made
 
 
-def write_synced(folder: int, name: str, data: bytes) -> None:
-    """A new file with ``data``, durable but for its name. Raises: OSError."""
+def _apply(owned: Ownership, number: int, name: str) -> None:
+    try:
+        owned.apply(number, name)
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def write_synced(folder: int, name: str, data: bytes, owned: Ownership | None = None) -> None:
+    """A new file with ``data``, durable but for its name. Raises: OSError; SetupError."""
     with os.fdopen(os.open(name, _NEW, 0o644, dir_fd=folder), "wb", buffering=0) as file:
+        if owned is not None:
+            owned.apply(file.fileno(), name)
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]
@@ -101,6 +118,14 @@ def check_sizes(folder: int, path: str, sizes: Mapping[str, int]) -> None:
         _require_plain(found, name)
         if found.st_size != size:
             raise _changed(f"{path}/{name}", f"{found.st_size} bytes", size)
+
+
+def own_each(folder: int, names: Iterable[str], owned: Ownership) -> None:
+    """Give the named files and the folder their owner and mode. Raises: OSError; SetupError."""
+    for name in names:
+        with _opened(open_plain(folder, name)) as file:
+            owned.apply(file, name)
+    owned.apply(folder, ".")
 
 
 def sync_each(folder: int, names: Iterable[str]) -> None:

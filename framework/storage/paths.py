@@ -7,7 +7,9 @@ Nothing else in the project joins path segments of a run. Version 1 of the law:
   and as no capital is left, two encoded ids differ on file systems that ignore case as well;
 * a run is ``key-<encoded partition key>``, else its logical date ``20261122T000000[.ffffff]Z``, else
   ``at-<run_after, always with microseconds>-<16 hex of sha256 of the run id>``;
-* a mapped task adds ``map-<n>``.
+* a mapped task adds ``map-<n>``;
+* an output that is a table has its place beside the task's runs: ``_table/<output>``, and a run's share of it below that,
+  in ``_runs/<run>[/map-<n>]``.
 """
 
 import re
@@ -26,12 +28,18 @@ MAX_RUN_PATH_BYTES: Final = 600
 # The laptop's place for a DAG id: real ones begin with `<team>.`, and a team's name begins with a letter.
 LOCAL_DAG: Final = "_local"
 
+# Beside a task's runs: no run's segment begins with `_`. Below a table, data lies in a folder that Delta takes for hidden:
+# nobody's VACUUM looks there, so a file that a manifest names and the table does not, yet, is not taken for rubbish.
+TABLES: Final = "_table"
+TABLE_RUNS: Final = "_runs"
+
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
 _ENCODED: Final = re.compile(r"(?:[a-z0-9._-]|![0-9a-f]{2})+")
 _ESCAPE: Final = re.compile(r"!([0-9a-f]{2})")
 _DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:\.(\d{6}))?Z")
 _AT: Final = re.compile(r"at-(\d{8}T\d{6}\.\d{6}Z)-[0-9a-f]{16}")
 _KEY: Final = "key-"
+_TABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,24 @@ def run_path(key: RunKey) -> str:
             next_step="shorten the DAG id, the task id or the partition key",
         )
     return path
+
+
+def table_path(task: TaskKey, output: str) -> str:
+    """``/team/dag/task/_table/<output>``: where a table of many runs is, its log included.
+
+    Raises: PathError.
+    """
+    if not _TABLE.fullmatch(output) or not output.isascii():
+        raise PathError("not an output's name", where=str(task), got=output)
+    return f"{task_path(task)}/{TABLES}/{output}"
+
+
+def table_share(key: RunKey) -> str:
+    """``_runs/<run>[/map-<n>]``: where the rows of ``key`` are in a table of its task, relative to the table.
+
+    Raises: PathError.
+    """
+    return f"{TABLE_RUNS}/{run_path(key)[len(task_path(key.task)) + 1 :]}"
 
 
 def explain_path(key: RunKey) -> tuple[SegmentNote, ...]:

@@ -26,22 +26,30 @@ from framework.storage.base import (
     split_path,
 )
 from framework.storage.oserrors import translated
+from framework.storage.ownership import Ownership
 
 # Characters of a root that Spark would read as a glob or a client would un-escape: data would land elsewhere.
 _UNSAFE: Final = frozenset("*?[]{}\\%#\n\r\t")
 
 
 class DirectoryStore:
-    """A store below ``root``, which is made by the first put.
+    """A store below ``root``, which is made by the first put unless it is to be mounted.
 
     ``root`` itself may be, or go through, a symbolic link; it is resolved once, here.
     """
 
     access = Access("file")
 
-    def __init__(self, root: Path, *, kind: str = "directory") -> None:
-        """Raises: SetupError when Spark could not open paths below ``root`` as they are written."""
+    def __init__(
+        self, root: Path, *, kind: str = "directory", owned: Ownership | None = None, mounted: bool = False
+    ) -> None:
+        """``owned``: whose everything below ``root`` is to be. ``mounted``: ``root`` is there, or nothing is mounted.
+
+        Raises: SetupError when Spark could not open paths below ``root`` as they are written.
+        """
         self.kind = kind
+        self._mounted = mounted
+        self._owned = None if owned == Ownership() else owned
         self._root = root.expanduser().resolve()
         if found := sorted(_UNSAFE & set(str(self._root))):
             raise SetupError(
@@ -71,7 +79,7 @@ class DirectoryStore:
         temporary = f"{descriptors.TEMPORARY}{secrets.token_hex(8)}"
         with translated(path), self._folder(parents, create=True) as folder:
             try:
-                descriptors.write_synced(folder, temporary, data)
+                descriptors.write_synced(folder, temporary, data, self._owned)
                 os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError as error:
                 raise SlotTaken(path) from error
@@ -119,6 +127,8 @@ class DirectoryStore:
             with translated(path), self._folder(split_path(path)) as folder:
                 descriptors.check_sizes(folder, path.rstrip("/"), expected)
                 mounts.setdefault(os.fstat(folder).st_dev, path)
+        if self._owned is not None:
+            self._own(sizes, self._owned)
         self._sync(sizes, mounts.values())
 
     def delete(self, paths: Iterable[str]) -> None:
@@ -151,14 +161,35 @@ class DirectoryStore:
                 else:
                     sync_all(folder)
 
+    def _own(self, names: Mapping[str, Iterable[str]], owned: Ownership) -> None:
+        """Spark made these files, and the folders from the attempt's on, with an owner and a mode of its own."""
+        made = {split_path(path): files for path, files in names.items()}
+        for parts in list(made):
+            for depth, part in enumerate(parts, 1):
+                if ATTEMPT_FOLDER.fullmatch(part):
+                    made |= {parts[:end]: made.get(parts[:end], ()) for end in range(depth, len(parts) + 1)}
+        for parts, files in made.items():
+            with translated(f"/{'/'.join(parts)}"), self._folder(parts) as folder:
+                descriptors.own_each(folder, files, owned)
+
     @contextmanager
     def _folder(self, parts: Iterable[str], *, create: bool = False) -> Iterator[int]:
-        if create and not self._root.exists():
+        if self._mounted and not self._root.is_dir():
+            raise SetupError(
+                "the store's file system is not mounted here",
+                where=str(self._root),
+                got="no such directory",
+                next_step="mount it; what is written to this machine instead would be lost",
+            )
+        made = create and not self._root.exists()
+        if made:
             self._root.mkdir(parents=True, exist_ok=True)
         current = os.open(self._root, descriptors.FOLDER)
         try:
+            if made and self._owned is not None:
+                self._owned.apply(current, str(self._root))
             for part in parts:
-                inner = descriptors.step(current, part, create=create)
+                inner = descriptors.step(current, part, create=create, owned=self._owned)
                 os.close(current)
                 current = inner
             yield current

@@ -15,21 +15,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from framework.errors import ConfigError, InputChanged, InputCorrupt, StoreUnavailable, Superseded
+from framework.errors import ConfigError, InputChanged, InputCorrupt, Superseded
 from framework.identity import Epoch, RunKey
 from framework.manifest import Claim, Manifest, Retired, Tombstone, manifest_bytes, parse_record, record_bytes
-from framework.storage.attempts import Attempt, Published, check_files, list_attempt, parse_published
-from framework.storage.base import LOG_FOLDER, SlotTaken, Store
+from framework.storage.attempts import Attempt, Published, check_files, list_attempt, parse_published, paths_below
+from framework.storage.base import LOG_FOLDER, Store
 from framework.storage.paths import run_path
+from framework.storage.slots import decide
 
 __all__ = ["Attempt", "AttemptState", "LogState", "Published", "RunLog", "Seen", "check_files", "list_attempt"]
 
 # How long a reader that was told "at least attempt n" waits for a listing to catch up, and how often it looks.
 AT_LEAST_WAIT_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.1
-
-# Between tries at a slot whose outcome is unknown: together under a second, the store client has its own retries.
-_BACKOFF_S: Final = (0.05, 0.2, 0.5)
 
 _SLOT: Final = re.compile(r"(\d{4,})\.(published|retired)")
 
@@ -110,9 +108,7 @@ class RunLog:
         says, or the outcome is unknown (``resume`` tells the next try); ConfigError for another attempt's manifest.
         """
         _require_own(attempt, manifest)
-        files = [file for output in manifest.outputs for file in output.files]
-        directory = attempt.directory
-        self._store.settle((f"{directory}/{file.path}", file.bytes) for file in files)
+        self._store.settle(_files(attempt, manifest))
         data = manifest_bytes(manifest)
         found = self._decide(self._slot(attempt.number, "published"), data)
         # What stands there byte for byte as it was put needs no reading: it is this record, with this digest.
@@ -275,30 +271,7 @@ class RunLog:
         return record
 
     def _decide(self, path: str, data: bytes) -> bytes:
-        """Put, then read the slot back: what stands there is the outcome, whatever the store answered.
-
-        A lost reply, a time-out and a refusal look alike to a writer; its own token under the name does not.
-        """
-        failure: Exception | None = None
-        for pause in (*_BACKOFF_S, None):
-            try:
-                self._store.put_if_absent(path, data)
-            except (SlotTaken, StoreUnavailable) as error:
-                failure = error
-            try:
-                found = self._store.read(path)
-            except StoreUnavailable as error:
-                failure, found = error, None
-            if found is not None:
-                return found
-            if pause is not None:
-                self._pause(pause)
-        raise StoreUnavailable(
-            "the store neither took a control file nor has it",
-            where=path,
-            got=None if failure is None else str(failure),
-            next_step="run again when the store answers; nothing is published that is not whole",
-        ) from failure
+        return decide(self._store, path, data, pause=self._pause)
 
     def _require_claimed(self, number: int) -> None:
         if number < 1 or self._read(number, "claim") is None:
@@ -330,6 +303,13 @@ def _require_own(attempt: Attempt, manifest: Manifest) -> None:
     theirs = (manifest.key, manifest.attempt, manifest.token, manifest.epoch, manifest.clear_number)
     if mine != theirs:
         raise ConfigError("a manifest of another attempt", where=str(attempt.key), got=theirs, expected=mine)
+
+
+def _files(attempt: Attempt, manifest: Manifest) -> Iterator[tuple[str, int]]:
+    for output in manifest.outputs:
+        folder = attempt.output_dir(output.name, table=output.table)
+        paths = paths_below(folder, output.name, output.files)
+        yield from zip(paths, (file.bytes for file in output.files), strict=True)
 
 
 def _told(epoch: Epoch) -> str:

@@ -23,7 +23,8 @@ class AttemptFacts:
     """A claimed attempt. A moment is None when there is no such record, or no listing has shown it yet.
 
     ``slot``: what stands in its publish slot, which was ``taken`` then. ``retired``: the first record that takes it, or
-    it and higher ones, out of readers' sight. ``keep_s``: None for good. ``files``: all below its folder, markers too.
+    it and higher ones, out of readers' sight. ``keep_s``: None for good. ``files``: all below its folders, markers too.
+    ``held``: a table has its rows, or may yet get them.
     """
 
     number: int
@@ -33,6 +34,7 @@ class AttemptFacts:
     retired: float | None = None
     keep_s: float | None = None
     files: tuple[Entry, ...] = ()
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _retires(attempts: tuple[AttemptFacts, ...]) -> Iterator[Step]:
     """Lower ones first: were it the other way round, the lower ones would only be covered."""
     published = [one for one in attempts if one.slot == "published"]
     for one, higher in zip_longest(published, published[1:]):
-        if one.retired is not None:
+        if one.retired is not None or one.held:
             continue
         moment, why = _outlived(one) if higher is None else (higher.taken, f"attempt {higher.number} is published")
         if moment is not None:
@@ -120,7 +122,7 @@ def _above(step: Step, one: AttemptFacts) -> bool:
 def _deletes(run: RunFacts, grace_s: float) -> Iterator[Step]:
     for one in run.attempts:
         since = {"tombstoned": one.taken, "published": one.retired, "open": None}[one.slot]
-        if since is not None and one.files:
+        if since is not None and one.files and not one.held:
             how = "retired" if one.slot == "published" else "tombstoned"
             yield Step("delete", one.number, since + grace_s, f"{how} for the grace period", one.files)
     for stray in run.strays:

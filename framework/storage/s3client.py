@@ -30,8 +30,7 @@ class Bucket:
 def connect(bucket: Bucket, keys: Keys | None = None) -> "S3Client":
     """A client with ``keys``, else with credentials of boto3's default chain, which refreshes them. It asks nothing yet."""
     # A session of its own: the default one is shared, and not made to be used by threads.
-    given = {"aws_access_key_id": keys.access, "aws_secret_access_key": keys.secret} if keys else {}
-    return boto3.session.Session(**given).client(
+    return boto3.session.Session(keys.access if keys else None, keys.secret if keys else None).client(
         "s3",
         endpoint_url=bucket.endpoint,
         region_name=bucket.region,

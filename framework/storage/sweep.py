@@ -5,15 +5,15 @@ It may be killed anywhere, run beside itself, and be as late as it likes: what i
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
 from framework.errors import PathError, StoreUnavailable
 from framework.identity import RunKey, TaskKey
-from framework.storage.attempts import attempt_directory
+from framework.storage.attempts import Published, attempt_folder
 from framework.storage.base import ATTEMPT_FOLDER, LOG_FOLDER, SlotTaken, Store
-from framework.storage.paths import check_run, run_path, task_path
+from framework.storage.paths import TABLES, check_run, run_path, table_path, table_share, task_path
 from framework.storage.publish import AttemptState, RunLog
 from framework.storage.retention import AttemptFacts, RunFacts, Slot, Step, Stray, keep_of
 
@@ -24,6 +24,8 @@ _MAPPED: Final = re.compile(r"map-(0|[1-9]\d{0,8})")
 _RETIRED: Final = re.compile(r"(\d{4,})\.retired")
 
 _Moments = Mapping[str, float]
+Holds = Callable[[Published], bool]
+"""Whether a table has rows of a published attempt, or may yet get them: then nothing of it may go."""
 
 
 def store_now(store: Store, task: TaskKey) -> float:
@@ -65,28 +67,43 @@ def run_keys(store: Store, task: TaskKey) -> Iterator[RunKey]:
             yield RunKey(task.team, task.dag_id, task.task_id, segment, index)
 
 
-def survey(store: Store, key: RunKey) -> RunFacts:
+def survey(store: Store, key: RunKey, *, holds: Holds) -> RunFacts:
     """What there is of a run. Raises: StoreUnavailable, InputCorrupt, PathError."""
     place = run_path(key)
     # Before the claims: a folder that is there had its claim before it, so that none is taken for a stray.
-    folders = {f"{place}/{name}" for name in store.folders(place) if ATTEMPT_FOLDER.fullmatch(name)}
+    folders = tuple(_attempt_folders(store, key))
     log = f"{place}/{LOG_FOLDER}"
     moments = {entry.path[len(log) + 1 :]: entry.modified for entry in store.list(log)}
     attempts = RunLog(store, key).state().attempts
-    claimed = {attempt_directory(key, one.number, one.claim.token): one for one in attempts}
+    claimed = {attempt_folder(one.number, one.claim.token): one for one in attempts}
     newest = max((one.number for one in attempts if one.published), default=0)
-    strays = (Stray(folder, store.list(folder)) for folder in sorted(folders - claimed.keys()))
-    facts = (
-        _facts(store, one, moments, folder if folder in folders else None, last=one.number == newest)
-        for folder, one in claimed.items()
-    )
+    strays = (Stray(folder, store.list(folder)) for folder in folders if _name(folder) not in claimed)
+    facts = []
+    for name, one in claimed.items():
+        held = one.published is not None and holds(one.published)
+        mine = [folder for folder in folders if _name(folder) == name]
+        facts.append(_facts(store, one, moments, mine, last=one.number == newest, held=held))
     return RunFacts(tuple(facts), tuple(strays))
 
 
-def _facts(store: Store, one: AttemptState, moments: _Moments, folder: str | None, *, last: bool) -> AttemptFacts:
+def _attempt_folders(store: Store, key: RunKey) -> Iterator[str]:
+    """Every folder of an attempt's data: in the run's own place, and in its share of each table of the task."""
+    tables = store.folders(f"{task_path(key.task)}/{TABLES}")
+    shares = (f"{table_path(key.task, output)}/{table_share(key)}" for output in tables)
+    for place in (run_path(key), *shares):
+        yield from (f"{place}/{name}" for name in store.folders(place) if ATTEMPT_FOLDER.fullmatch(name))
+
+
+def _name(folder: str) -> str:
+    return folder.rpartition("/")[2]
+
+
+def _facts(
+    store: Store, one: AttemptState, moments: _Moments, folders: Sequence[str], *, last: bool, held: bool
+) -> AttemptFacts:
     keep_s = keep_of(one.published.manifest) if one.published else None
     retired = _retired(one.number, moments)
-    stays = last and keep_s is None and retired is None
+    stays = held or (last and keep_s is None and retired is None)
     return AttemptFacts(
         number=one.number,
         slot=_slot(one),
@@ -94,7 +111,8 @@ def _facts(store: Store, one: AttemptState, moments: _Moments, folder: str | Non
         taken=moments.get(f"{one.number:04d}.published"),
         retired=retired,
         keep_s=keep_s,
-        files=() if folder is None or stays else store.list(folder),
+        files=() if stays else tuple(file for folder in folders for file in store.list(folder)),
+        held=held,
     )
 
 

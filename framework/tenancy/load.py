@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from framework.errors import ConfigError
 from framework.records import Place, mistakes, real_errors
-from framework.tenancy.model import Team, Teams
-from framework.tenancy.places import KINDS
-
-TEAM_FILES: Final = "k8s/teams"
+from framework.tenancy.model import TEAM_FILES, Team, Teams
+from framework.tenancy.places import StoreKind
 
 
 def find_workspace(start: Path) -> Path:
@@ -31,19 +29,26 @@ def find_workspace(start: Path) -> Path:
     )
 
 
-def load_teams(workspace: Path) -> Teams:
-    """All team files of ``workspace``. Raises: ConfigError listing every mistake as ``file:line: place: what``."""
-    files = sorted((workspace / TEAM_FILES).glob("*.yaml"))
+def load_teams(workspace: Path, folder: Path | None = None) -> Teams:
+    """All team files of ``workspace``, or those in ``folder``: on a cluster they are mounted apart from the code.
+
+    Raises: ConfigError listing every mistake as ``file:line: place: what``.
+    """
+    place = workspace / TEAM_FILES if folder is None else folder
+    files = sorted(place.glob("*.yaml"))
+    if folder is not None and not files:
+        raise ConfigError("no team files here", where=str(folder), expected="a directory with <team>.yaml files")
     read = [_read(path) for path in files]
     wrong = [line for _, lines in read for line in lines]
     if wrong:
         raise ConfigError(
             f"{len(wrong)} mistake(s) in the team files",
-            where=str(workspace / TEAM_FILES),
+            where=str(place),
             details=wrong,
             next_step="mend them; no team's settings change until all files are right",
         )
-    return Teams(workspace.resolve(), {team.team: team for team, _ in read if team})
+    by_name = {team.team: team for team, _ in read if team}
+    return Teams(workspace.resolve(), by_name, TEAM_FILES if folder is None else str(folder))
 
 
 def _read(path: Path) -> tuple[Team | None, list[str]]:
@@ -67,7 +72,9 @@ def _read(path: Path) -> tuple[Team | None, list[str]]:
 
 def _as_written(place: Place) -> Place:
     """Without the kind of store that pydantic puts between ``store`` and its key."""
-    return place[:1] + place[2:] if place[:1] == ("store",) and place[1:2] and place[1] in KINDS else place
+    return (
+        place[:1] + place[2:] if place[:1] == ("store",) and place[1:2] and place[1] in StoreKind.__members__ else place
+    )
 
 
 def _line_of(error: Exception) -> int:

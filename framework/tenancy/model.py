@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -33,6 +33,8 @@ def _pattern(text: str) -> str:
         raise ValueError("expected a path, or a path ending in '/*' for everything below it")
     return text
 
+
+TEAM_FILES: Final = "k8s/teams"
 
 TeamName = Annotated[str, AfterValidator(_team)]
 
@@ -64,10 +66,15 @@ class Team(Record):
 
 @dataclass(frozen=True)
 class Teams:
-    """All teams of a workspace. Relative paths in team files start at ``workspace``."""
+    """All teams of a workspace. Relative paths in team files start at ``workspace``; ``folder`` is where those files are."""
 
     workspace: Path
     by_name: Mapping[str, Team]
+    folder: str = TEAM_FILES
+
+    def file(self, name: str) -> str:
+        """The team file, as people say it."""
+        return f"{self.folder}/{name}.yaml"
 
     def team(self, name: str) -> Team:
         """Raises: ConfigError, naming the file that would add the team."""
@@ -90,7 +97,7 @@ class Teams:
         raise PolicyError(
             f"team '{consumer}' may not read this output of team '{producer.team}'",
             where=str(producer),
-            expected=f"a grant in k8s/teams/{producer.team}.yaml",
+            expected=f"a grant in {self.file(producer.team)}",
             next_step=f"ask its owners to add: grants: [{{to: {consumer}, read: [{wanted}]}}]",
         )
 
@@ -100,7 +107,7 @@ class Teams:
             raise PolicyError(
                 f"team '{name}' may not read this place",
                 got=str(place),
-                expected=f"a place covered by 'reads' in k8s/teams/{name}.yaml",
+                expected=f"a place covered by 'reads' in {self.file(name)}",
                 next_step="add the place, or '<directory>/*', to reads",
             )
 

@@ -1,10 +1,11 @@
 """Where a team keeps its outputs, and its cache before them, as its team file says: addresses, never a credential."""
 
 import re
+from enum import StrEnum
 from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from framework.records import Record
 
@@ -12,6 +13,7 @@ from framework.records import Record
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _REGION: Final = re.compile(r"[a-z0-9-]+")
+_MODE: Final = re.compile(r"0[0-7]{3}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+")
 _SIZE: Final = re.compile(r"[1-9]\d{0,5}(?:Mi|Gi)")
 
@@ -60,11 +62,23 @@ class DirectoryStore(Record):
     root: str = Field(min_length=1)
 
 
+def _mode(text: str) -> str:
+    if not _MODE.fullmatch(text) or text[1] != "7":
+        raise ValueError("expected the mode of its folders in quotes, as '0750': all for the owner, nothing special")
+    return text
+
+
 class EfsStore(Record):
-    """Outputs below a mounted network file system that keeps ``link(2)`` atomic (NFS 4.1)."""
+    """Outputs below a mounted network file system that keeps ``link(2)`` atomic (NFS 4.1).
+
+    ``uid`` and ``gid``: whose everything in it is. ``mode``: of folders; files have it without the right to execute.
+    """
 
     kind: Literal["efs"]
     root: Annotated[str, AfterValidator(_absolute)]
+    uid: NonNegativeInt | None = None
+    gid: NonNegativeInt | None = None
+    mode: Annotated[str, AfterValidator(_mode)] | None = None
 
 
 class BucketStore(Record):
@@ -80,8 +94,15 @@ class BucketStore(Record):
     region: Annotated[str, AfterValidator(_region)] | None = None
 
 
+class StoreKind(StrEnum):
+    """The kinds of store that a team file may name."""
+
+    directory = "directory"
+    efs = "efs"
+    s3 = "s3"
+
+
 StorePlace: TypeAlias = Annotated[DirectoryStore | EfsStore | BucketStore, Field(discriminator="kind")]
-KINDS: Final = ("directory", "efs", "s3")
 
 
 def _memory(text: str) -> str:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from framework.config import RunResult
 from framework.datafile import DataFile
+from framework.edges import PinnedRun
 from framework.errors import CheckFailed
 from framework.job import Job, build_job, job_name, signature_of
 from framework.laptop import LaptopRun, laptop_config
-from framework.plan import Fixture, PinnedRun, PlanRequest
+from framework.plan import Fixture, PlanRequest
 from framework.runner import RunOptions, execute
 from framework.spark.read import read_published
 from framework.spark.rows import rows_of
@@ -48,7 +49,6 @@ class JobRun:
             [DataFile(self.store.uri(path)) for path in self.published.paths(output)],
             spec=pinned.schema,
             written=pinned.schema,
-            base_uri=self.store.uri("/"),
             where=f"what {self.published.key} published",
         )
 

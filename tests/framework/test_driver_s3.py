@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.hashing import ContentHash, hash_files
-from framework.identity import Epoch, RunKey
+from framework.identity import Epoch, RunKey, TaskKey
 from framework.job import build_job, contract_of, load_job
 from framework.plan import PlanRequest
 from framework.runner import RunOptions, execute
@@ -25,6 +25,7 @@ from framework.storage.attempts import published_files
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
+from framework.tables.log import TableLog
 from framework.world import World
 
 pytestmark = pytest.mark.spark
@@ -39,7 +40,7 @@ from annotated_types import Ge
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from framework import Frame, Job, Schema
+from framework import Frame, Job, Schema, Table
 
 
 class Number(Schema, key=("n",)):
@@ -55,7 +56,7 @@ class Sum(Schema, key=("text",)):
 
 class Halves(NamedTuple):
     default: Frame[Number]
-    upper: Frame[Number]
+    upper: Table[Number]
 
 
 class Numbers(Job):
@@ -67,8 +68,8 @@ class Numbers(Job):
 
 
 class Sums(Job):
-    def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
-        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+    def transform(self, numbers: Frame[Number], history: Table[Number]) -> Frame[Sum]:
+        return numbers.union(history).groupBy("text").agg(F.sum("n").alias("total"))
 """
 
 
@@ -117,7 +118,8 @@ def run_here(spark: SparkSession, config: ExportedConfig) -> RunResult:
 
 def hand_over(place: Path, run: Callable[[ExportedConfig], RunResult]) -> tuple[RunResult, RunResult]:
     edge = EdgeRef(team="numbers", dag_id="numbers.daily", task_id="numbers", output="upper", same_dag=True)
-    return run(config_of(place, "Numbers")), run(config_of(place, "Sums", numbers=edge))
+    second = config_of(place, "Sums", numbers=edge, history=edge)
+    return run(config_of(place, "Numbers")), run(second)
 
 
 @pytest.fixture
@@ -139,6 +141,12 @@ def contents(store: Store, task: str) -> dict[str, ContentHash]:
     }
 
 
+def table_of(store: Store) -> tuple[int, int]:
+    found = TableLog.of(store, TaskKey("numbers", "numbers.daily", "numbers"), "upper").latest()
+    assert found is not None
+    return found.version, sum(file.rows or 0 for file in found.up_to(DAY))
+
+
 def test_a_bucket_and_a_directory_get_equal_outputs(
     tmp_path: Path, spark: SparkSession, jobs_of: Callable[[Path], None], s3_place: Any, s3_store: Store
 ) -> None:
@@ -156,6 +164,7 @@ def test_a_bucket_and_a_directory_get_equal_outputs(
         assert {name: facts.rows for name, facts in mine.outputs.items()} == {
             name: facts.rows for name, facts in theirs.outputs.items()
         }
-    assert in_bucket[1].rows_read == in_directory[1].rows_read == 2000
+    assert in_bucket[1].rows_read == in_directory[1].rows_read == 4000
+    assert table_of(s3_store) == table_of(directory) == (0, 2000)
     for task in ("numbers", "sums"):
         assert contents(s3_store, task) == contents(directory, task)

@@ -68,8 +68,8 @@ def test_a_kill_in_any_phase_leaves_complete_versions_only(tmp_path: Path, spark
     report = sweep(SUBJECT, Drivers(spark), [Kill(phase=phase) for phase in TRACES], tmp_path / "places", rest=REST)
 
     assert report.problems == []
-    assert len(report.points) == 12
-    assert report.killed == 12
+    assert len(report.points) == 13
+    assert report.killed == 13
     print(f"{report.killed} killed, {report.looks} looks, {report.seconds:.0f} s")
 
 

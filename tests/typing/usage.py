@@ -23,6 +23,7 @@ from framework import (
     Run,
     Schema,
     Source,
+    Table,
     Warn,
 )
 
@@ -96,6 +97,17 @@ class Delays(Job):
         )
 
 
+class Kept(NamedTuple):
+    default: Table[Delay]
+    rejects: Frame[Flight]
+
+
+class Keep(Job):
+    def transform(self, flights: Frame[Flight], before: Table[Delay]) -> Kept:
+        known = before.select(Delay.c.carrier).distinct()
+        return Kept(default=flights.join(known, "carrier").select(*Delay.c), rejects=flights.where("delay > 100"))
+
+
 class Everything(Job):
     def transform(
         self,
@@ -103,10 +115,14 @@ class Everything(Job):
         planes: Annotated[Frame[Delay], Input(cache="pin")],
         raw: Annotated[Frame[Raw], Source("faa_delays")],
         yesterday: Frame[Delay] | None,
+        history: Table[Delay],
+        everything: Annotated[Table[Delay], Input(as_of="latest")] | None,
         run: Run,
         spark: SparkSession,
     ) -> Split:
         assert_type(raw, DataFrame)
+        assert_type(history, DataFrame)
+        assert_type(everything, DataFrame | None)
         assert_type(yesterday, DataFrame | None)
         today = flights.where(F.col(Flight.c.day) == run.date).join(planes, "carrier").select(*Delay.c)
         both = today if yesterday is None else today.unionByName(yesterday)

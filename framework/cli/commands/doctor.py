@@ -27,7 +27,8 @@ def doctor(
     scope = scope_of(ctx)
     with scope.importing():
         found = []
-        for one in diagnose(Machine.of_this_process(os.environ), scope.workspace, scope.local_store):
+        machine = Machine.of_this_process(os.environ)
+        for one in diagnose(machine, scope.workspace, scope.local_store, scope.team_files):
             found.append(one)
             if not json:
                 _tell(one)

@@ -90,7 +90,7 @@ def _run_of(published: "Published") -> str:
 def show(ctx: typer.Context, run: AttemptArgument, json: JsonOption = False) -> None:
     """One attempt (the newest, if none is named): outputs, checks, what it read, and whether that is still the newest."""
     from framework.cli.addresses import parse_attempt
-    from framework.cli.published import find_attempt, history, input_states, standing
+    from framework.cli.published import find_attempt, history, input_states, standing, table_states
 
     world = scope_of(ctx).world
     address = parse_attempt(run)
@@ -98,6 +98,7 @@ def show(ctx: typer.Context, run: AttemptArgument, json: JsonOption = False) -> 
     published = find_attempt(store, address)
     inputs = list(input_states(world, published.manifest))
     attempts = history(store, address.key)
+    tables = list(table_states(store, published))
     if json:
         as_json(
             {
@@ -106,6 +107,7 @@ def show(ctx: typer.Context, run: AttemptArgument, json: JsonOption = False) -> 
                 "directory": published.directory,
                 "uri": store.uri(published.directory),
                 "inputs": [one.to_json() for one in inputs],
+                "tables": [one.to_json() for one in tables],
                 "attempts": [
                     {"number": one.number, "standing": standing(one), "who": one.claim.who} for one in attempts
                 ],
@@ -113,6 +115,7 @@ def show(ctx: typer.Context, run: AttemptArgument, json: JsonOption = False) -> 
         )
         return
     _tell(published, store.uri(published.directory), attempts)
+    facts([(f"table {one.output}", f"{store.uri(one.path)}: {one.told}") for one in tables])
     _tell_outputs(published.manifest)
     _tell_inputs(published.manifest, inputs)
 
@@ -155,6 +158,16 @@ def _tell_inputs(manifest: "Manifest", inputs: "Sequence[InputState]") -> None:
         for one in inputs
     ]
     for entry in manifest.inputs:
+        rows += [
+            (
+                entry.port,
+                f"{one.path} version {one.version}",
+                None,
+                f"{one.rows:,} rows",
+                f"runs up to {one.run or 'any'}",
+            )
+            for one in entry.tables
+        ]
         rows += [(entry.port, file.uri, None, size(file.bytes), None) for file in entry.files]
     if rows:
         table(("input", "read", "attempt", "size", "now"), rows, right=("attempt",))

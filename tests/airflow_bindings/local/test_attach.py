@@ -19,8 +19,8 @@ from framework.servers.processes import lock_of
 HOLD = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); time.sleep(60)"
 
 
-def stack(home: Path, *teams: str, port: int = 1) -> AirflowStack:
-    return AirflowStack(home, tuple(TeamBundle(team, home) for team in teams), port)
+def stack(home: Path, *teams: str, port: int = 1, **extra: str) -> AirflowStack:
+    return AirflowStack(home, tuple(TeamBundle(team, home) for team in teams), port, extra=extra)
 
 
 @contextmanager
@@ -74,3 +74,15 @@ def test_one_that_does_not_know_a_new_team_is_said(tmp_path: Path) -> None:
         pytest.raises(SetupError, match="it knows the teams flights"),
     ):
         kept(stack(tmp_path, "flights", "insights"))
+
+
+def test_one_that_runs_with_other_team_files_is_said(tmp_path: Path) -> None:
+    theirs = live(stack(tmp_path, "flights", port=4321, TEAM_FILES="/theirs", SAME="1"))
+
+    with held(tmp_path), findable(theirs):
+        with pytest.raises(SetupError, match="other settings") as stop:
+            kept(stack(tmp_path, "flights", TEAM_FILES="/mine", SAME="1"))
+        # Witness: the same settings are the same Airflow.
+        assert kept(stack(tmp_path, "flights", TEAM_FILES="/theirs", SAME="1")) is not None
+
+    assert stop.value.details == ("TEAM_FILES: /theirs, not /mine",)

@@ -18,8 +18,10 @@ def stack(**changes: Any) -> AirflowStack:
     return replace(AirflowStack(Path("/state/a b"), bundles, 12345), **changes)
 
 
-@pytest.mark.parametrize("name", ["AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "AIRFLOW_CONN_STORE", "AIRFLOW_VAR_X"])
-def test_nothing_of_another_airflow_comes_in(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["AIRFLOW_HOME", "AIRFLOW__CORE__EXECUTOR", "AIRFLOW_CONN_STORE", "AIRFLOW_VAR_X", "AWS_SECRET_ACCESS_KEY"]
+)
+def test_nothing_of_another_airflow_and_no_key_to_a_store_comes_in(name: str) -> None:
     found = environment(stack(), SECRETS, {name: "other", "PATH": "/bin"})
 
     assert found.get(name) != "other"

@@ -157,7 +157,7 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
-from airflow_bindings.local.signals import interruptible
+from framework.servers.signals import interruptible
 from airflow_bindings.local.supervisor import running
 from framework.servers.ports import free_port
 

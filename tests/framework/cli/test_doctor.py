@@ -16,6 +16,7 @@ from framework.cli.diagnosis import (
     probe_commands,
     probe_jars,
     probe_java,
+    probe_mount,
     probe_packages,
     probe_python,
     probe_submit,
@@ -24,6 +25,7 @@ from framework.cli.diagnosis import (
 from framework.java import find_java
 from framework.storage.base import Entry
 from framework.storage.memory import MemoryStore
+from framework.storage.mounts import parse_mounts
 from framework.storage.posix import DirectoryStore
 from tests.framework.cli.conftest import Teamspark
 
@@ -282,3 +284,32 @@ def test_jars_are_to_be_fetched_or_spoilt(tmp_path: Path) -> None:
     (line,) = broken(spoilt)
     assert "delta-storage-4.4.0.jar" in line.told
     assert line.fix == "teamspark jars sync"
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict", "told"),
+    [
+        ("rw,vers=4.1,hard,lookupcache=pos,acdirmin=0,acdirmax=1", "ok", "nfs4 fs-1:/ at"),
+        ("rw,vers=3,hard,lookupcache=pos,acdirmin=0,acdirmax=1", "broken", "vers=3"),
+    ],
+)
+def test_how_a_network_file_system_is_mounted(tmp_path: Path, options: str, verdict: str, told: str) -> None:
+    mounts = parse_mounts(f"1 0 0:1 / {tmp_path} rw shared:1 - nfs4 fs-1:/ {options}\n")
+
+    found = probe_mount("flights", tmp_path / "lake", mounts)
+
+    assert (found.probe, found.verdict) == ("mount of flights", verdict)
+    assert told in found.told
+    assert (found.fix is not None) is (verdict == "broken")
+
+
+def test_a_network_file_system_that_is_a_disk_of_this_machine_is_noted(
+    workspace: Path, team: str, tmp_path: Path
+) -> None:
+    store = f"{{kind: efs, root: {tmp_path}}}"
+    (workspace / f"k8s/teams/{team}.yaml").write_text(f"team: {team}\nowners: [a@b.c]\nstore: {store}\n")
+
+    found = {one.probe: one for one in probe_teams(workspace, MemoryStore())}
+
+    assert found[f"mount of {team}"].verdict == "note"
+    assert "no network file system" in found[f"mount of {team}"].told

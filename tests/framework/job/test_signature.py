@@ -9,7 +9,19 @@ from annotated_types import Ge
 from pydantic import Field
 
 from framework.errors import ConfigError, DefinitionError
-from framework.job import Frame, Input, Job, JobContract, Output, Run, Source, contract_of, signature_of
+from framework.job import (
+    Frame,
+    Input,
+    Job,
+    JobContract,
+    Output,
+    Run,
+    Source,
+    Table,
+    contract_of,
+    other_kind,
+    signature_of,
+)
 from framework.schema.model import Schema, schema_spec
 
 if TYPE_CHECKING:
@@ -169,7 +181,7 @@ def test_every_parameter_that_is_no_port_is_told_at_once() -> None:
     told = {line.partition(":")[0]: line.partition(": ")[2] for line in refusal_of(transform)}
 
     assert told["a"] == "inputs are given by name; remove the /"
-    assert told["b"].startswith("int is neither input nor injected; expected Frame[S], Run or SparkSession")
+    assert told["b"].startswith("int is neither input nor injected; expected Frame[S], Table[S], Run or SparkSession")
     assert told["b"].endswith("parameters of the job are fields of its class")
     assert told["c"] == told["f"] == "does not say what its rows are; write Frame[S], S being a Schema"
     assert told["d"] == "is one row; write Frame[Flight]"
@@ -204,7 +216,7 @@ class Taken(NamedTuple):
 @pytest.mark.parametrize(
     ("returned", "sentences"),
     [
-        (None, ["NoneType is no output; expected Frame[S], or a NamedTuple of them"]),
+        (None, ["NoneType is no output; expected Frame[S] or Table[S], or a NamedTuple of them"]),
         (Frame[Flight] | None, ["an output is always there"]),
         (Flight, ["is one row; write Frame[Flight]"]),
         (Annotated[Frame[Flight], Input()], ["means nothing here; there are Output(...)"]),
@@ -228,7 +240,9 @@ def test_a_missing_return_annotation_is_told() -> None:
     def transform(self, flights: Frame[Flight]):  # type: ignore[no-untyped-def]  # the mistake under test
         return flights
 
-    assert refusal_of(transform) == ("it does not say what it returns; expected -> Frame[S], or a NamedTuple of them",)
+    assert refusal_of(transform) == (
+        "it does not say what it returns; expected -> Frame[S] or Table[S], or a NamedTuple of them",
+    )
 
 
 def test_foreign_names_belong_to_sources_only() -> None:
@@ -267,6 +281,81 @@ def test_a_job_without_transform_is_no_contract() -> None:
         contract_of(Nothing)  # type: ignore[type-abstract]  # the mistake under test
 
 
+class Kept(NamedTuple):
+    default: Table[Flight]
+    daily: Frame[Flight]
+
+
+class Keep(Job):
+    def transform(
+        self,
+        history: Table[Flight],
+        everything: Annotated[Table[Flight] | None, Input(as_of="latest", cache="pin")],
+        day: Frame[Flight],
+    ) -> Kept:
+        return Kept(history, day)
+
+
+def test_tables_are_ports_and_outputs_of_their_own_kind() -> None:
+    contract = contract_of(Keep)
+
+    assert [(port.name, port.table, port.as_of) for port in contract.inputs] == [
+        ("history", True, "run"),
+        ("everything", True, "latest"),
+        ("day", False, "run"),
+    ]
+    assert [(port.name, port.table) for port in contract.outputs] == [("default", True), ("daily", False)]
+    assert JobContract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
+    assert contract.input("everything").optional
+
+
+def test_a_table_feeds_a_frame_and_a_frame_no_table() -> None:
+    ports, outputs = contract_of(Keep).inputs, contract_of(Keep).outputs
+
+    assert [other_kind(port, outputs[0]) for port in ports] == [None, None, None]
+    assert [other_kind(port, outputs[1]) is None for port in ports] == [False, False, True]
+    assert "declare the input Frame[S]" in str(other_kind(ports[0], outputs[1]))
+
+
+def test_whether_a_port_is_a_table_and_which_runs_it_sees_are_in_the_hash() -> None:
+    class Earlier(Job):
+        def transform(self, history: Table[Flight]) -> Frame[Flight]:
+            return history
+
+    class Latest(Job):
+        def transform(self, history: Annotated[Table[Flight], Input(as_of="latest")]) -> Frame[Flight]:
+            return history
+
+    class OneRun(Job):
+        def transform(self, history: Frame[Flight]) -> Frame[Flight]:
+            return history
+
+    class Made(Job):
+        def transform(self, history: Frame[Flight]) -> Table[Flight]:
+            return history
+
+    assert len({contract_of(job).hash for job in (Earlier, Latest, OneRun, Made)}) == 4
+
+
+def test_tables_where_there_can_be_none_are_told() -> None:
+    def transform(
+        self: Job,
+        a: Annotated[Table[Raw], Source("faa")],
+        b: Annotated[Frame[Flight], Input(as_of="latest")],
+        c: Table,  # type: ignore[type-arg]  # the mistake under test
+        d: Table[int],  # type: ignore[type-var]  # the mistake under test
+    ) -> Annotated[Table[Flight], Output(keep="P30D")]:
+        raise NotImplementedError
+
+    assert refusal_of(transform) == (
+        "a: a source has no runs: write Frame[S]",
+        "b: Input(as_of='latest') is for a Table[S]; a Frame[S] is the rows of one run",
+        "c: does not say what its rows are; write Table[S], S being a Schema",
+        "d: Table[int]: int is no Schema",
+        "return: Output(keep=) is for a Frame[S]; a table keeps the rows of all its runs",
+    )
+
+
 def test_parameters_that_json_cannot_hold_are_told() -> None:
     class Odd(Job):
         how: Callable[[int], int]
@@ -281,13 +370,13 @@ def test_parameters_that_json_cannot_hold_are_told() -> None:
 def test_a_job_of_an_unknown_kind_of_input_is_refused() -> None:
     import framework
 
-    for name in ("Table", "Files", "Contract"):
+    for name in ("Files", "Contract"):
         assert name not in framework.__all__
         with pytest.raises(AttributeError):
             getattr(framework, name)
 
 
-@pytest.mark.parametrize("make", [lambda: Input(cache=wrong("hot")), lambda: Output(keep="30 days"), lambda: Output(keep="P0D"), lambda: Output(keep=wrong(30)), lambda: Source("No Name"), lambda: Source("")])  # fmt: skip
+@pytest.mark.parametrize("make", [lambda: Input(cache=wrong("hot")), lambda: Input(as_of=wrong("now")), lambda: Output(keep="30 days"), lambda: Output(keep="P0D"), lambda: Output(keep=wrong(30)), lambda: Source("No Name"), lambda: Source("")])  # fmt: skip
 def test_options_are_checked_where_they_are_written(make: Callable[[], Any]) -> None:
     with pytest.raises(DefinitionError):
         make()

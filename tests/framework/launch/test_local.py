@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -172,3 +172,73 @@ def test_a_command_that_does_not_exist_fails_and_says_so(launcher: LocalLauncher
 def test_a_name_cannot_leave_the_state_directory(launcher: LocalLauncher, name: str) -> None:
     with pytest.raises(ConfigError, match="not a launch name"):
         launcher.status(name)
+
+
+SHOW = "import os; print({n: v for n, v in os.environ.items() if n.startswith('AWS_')})"
+
+
+def _with_credentials(state: Path, text: str, mode: int = 0o600) -> LaunchRequest:
+    file = state.parent / "flights.json"
+    file.write_text(text)
+    file.chmod(mode)
+    return replace(_request(SHOW, env={"AWS_REGION": "here"}), credentials=file)
+
+
+def test_only_the_run_itself_reads_its_credentials(launcher: LocalLauncher, state: Path) -> None:
+    request = _with_credentials(state, '{"AWS_SECRET_ACCESS_KEY": "hush"}')
+
+    launcher.start(request)
+    _until(lambda: launcher.status("one").phase is Phase.SUCCEEDED)
+
+    assert launcher.log("one") == b"{'AWS_REGION': 'here', 'AWS_SECRET_ACCESS_KEY': 'hush'}\n"
+    assert "hush" not in repr(request)
+    kept = [file for file in (state / "runs/one").iterdir() if file.name != "log" and b"hush" in file.read_bytes()]
+    assert kept == []
+
+
+def test_the_process_that_watches_a_run_shows_no_credentials(launcher: LocalLauncher, state: Path) -> None:
+    request = _with_credentials(state, '{"AWS_SECRET_ACCESS_KEY": "hush"}')
+    launcher.start(replace(request, command=(*request.command[:-1], SLEEP)))
+    home = state / "runs" / "one"
+    _until(lambda: len(_members(home)) == 2)
+
+    runner = json.loads((home / "process.json").read_text())["pid"]
+    (run,) = _members(home) - {runner}
+    _until(lambda: b"-c" in Path(f"/proc/{run}/cmdline").read_bytes())
+
+    assert b"hush" not in Path(f"/proc/{runner}/environ").read_bytes() + Path(f"/proc/{runner}/cmdline").read_bytes()
+    assert b"hush" in Path(f"/proc/{run}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        ('{"AWS_SECRET_ACCESS_KEY": "hush"}', 0o640, "others than its owner may open it"),
+        ('{"AWS_SECRET_ACCESS_KEY": "hush"}', 0o604, "others than its owner may open it"),
+        ("hush", 0o600, "not a JSON object"),
+        ('["hush"]', 0o600, "not a JSON object"),
+        ('{"AWS_REGION": 1, "AWS_TOKEN": "hush"}', 0o600, "not a JSON object"),
+        ('{"LD_PRELOAD": "hush"}', 0o600, "that begin with AWS_"),
+    ],
+)
+def test_credentials_that_cannot_be_right_end_the_run_unstarted_and_unquoted(
+    launcher: LocalLauncher, state: Path, text: str, mode: int, told: str
+) -> None:
+    launcher.start(_with_credentials(state, text, mode))
+    _until(lambda: launcher.status("one").phase is Phase.FAILED)
+
+    said = launcher.log("one").decode()
+    assert said.startswith("cannot use the credentials in ")
+    assert told in said
+    assert "hush" not in said
+
+
+def test_credentials_are_not_read_through_a_link(launcher: LocalLauncher, state: Path) -> None:
+    request = _with_credentials(state, '{"AWS_SECRET_ACCESS_KEY": "hush"}')
+    link = state.parent / "insights.json"
+    link.symlink_to("flights.json")
+
+    launcher.start(replace(request, credentials=link))
+    _until(lambda: launcher.status("one").phase is Phase.FAILED)
+
+    assert b"hush" not in launcher.log("one")

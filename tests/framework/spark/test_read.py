@@ -65,7 +65,7 @@ def publish(spark: SparkSession, folder: Path, rows: int = 100, files: int = 2) 
 
 
 def read(spark: SparkSession, files: Any, spec: Any = WRITTEN, written: Any = WRITTEN) -> Any:
-    return read_published(spark, files, spec=spec, written=written, base_uri="file:///", where="input flights")
+    return read_published(spark, files, spec=spec, written=written, where="input flights")
 
 
 def test_exactly_the_files_are_read(spark: SparkSession, tmp_path: Path) -> None:
@@ -176,6 +176,17 @@ def damage_all(path: Path) -> None:
 
 def remove(path: Path) -> None:
     path.unlink()
+
+
+def test_a_folders_name_is_never_taken_for_a_column(spark: SparkSession, tmp_path: Path) -> None:
+    files = [*publish(spark, tmp_path / "id=7/a", rows=3), *publish(spark, tmp_path / "id=8/b", rows=3)]
+
+    found = read(spark, files)
+
+    assert sorted(row.id for row in found.collect()) == [0, 0, 1, 1, 2, 2]
+    # Witness: read from a folder above, the names win over what is written.
+    below = spark.read.option("basePath", str(tmp_path)).parquet(*(file.uri for file in files))
+    assert {row.id for row in below.collect()} == {7, 8}
 
 
 @pytest.mark.parametrize(

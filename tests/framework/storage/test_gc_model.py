@@ -49,7 +49,7 @@ def collect(store: Store, plan: Planner = with_grace, now: Callable[[], float] |
     """All that is due. ``now``: another clock than the store's."""
     moment = store_now(store, KEY.task) if now is None else now()
     for key in run_keys(store, KEY.task):
-        for step in plan(survey(store, key)):
+        for step in plan(survey(store, key, holds=lambda _: False)):
             if step.due <= moment:
                 carry_out(store, key, step, who="gc")
 

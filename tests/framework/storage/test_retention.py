@@ -1,5 +1,7 @@
 """What may be removed, as a table: a run as it is, and every step with its moment."""
 
+from dataclasses import replace
+
 import pytest
 
 from framework.manifest import Manifest
@@ -12,9 +14,12 @@ GRACE = 7
 FILES = (Entry("/part-0", 5, 1.0), Entry("/_SUCCESS", 0, 2.0))
 
 
-def attempt(number: int, slot: Slot = "published", **moments: float | None) -> AttemptFacts:
+def attempt(
+    number: int, slot: Slot = "published", *, held: bool = False, claimed: float | None = -1, **moments: float | None
+) -> AttemptFacts:
     """Claimed on the day of its number, all in days."""
-    return AttemptFacts(number, slot, **{"claimed": float(number), **moments}, files=FILES)
+    facts = AttemptFacts(number, slot, float(number) if claimed == -1 else claimed, files=FILES, held=held)
+    return replace(facts, **moments)  # type: ignore[arg-type]  # moments are
 
 
 CASES: dict[str, tuple[tuple[AttemptFacts, ...], list[tuple[str, int, float]]]] = {
@@ -33,6 +38,12 @@ CASES: dict[str, tuple[tuple[AttemptFacts, ...], list[tuple[str, int, float]]]] 
     "superseded goes before its keep has passed": (
         (attempt(1, taken=2, keep_s=300), attempt(2, taken=5)),
         [("retire", 1, 5)],
+    ),
+    "superseded, and a table has its rows": ((attempt(1, taken=2, held=True), attempt(2, taken=5)), []),
+    "retired by hand, and a table has its rows": ((attempt(1, taken=2, retired=5, held=True),), []),
+    "held below one that is not": (
+        (attempt(1, taken=2, held=True), attempt(2, taken=5), attempt(3, taken=6)),
+        [("retire", 2, 6)],
     ),
     "retired": ((attempt(1, taken=2, retired=5), attempt(2, taken=5)), [("delete", 1, 12)]),
     "retired, nothing newer": ((attempt(1, taken=2, retired=5),), [("delete", 1, 12)]),

@@ -1,14 +1,17 @@
 """Team files: every mistake at once with file and line, and the questions asked of them."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from framework.errors import ConfigError, PolicyError
+from framework.errors import ConfigError, PolicyError, SetupError
 from framework.identity import TaskKey
 from framework.storage.base import Access
 from framework.storage.memory import MemoryStore
 from framework.tenancy.load import find_workspace, load_teams
+from framework.tenancy.places import EfsStore
+from framework.tenancy.render import as_yaml, with_store
 from framework.world import World
 
 GOOD = """\
@@ -177,6 +180,13 @@ def test_the_workspace_is_found_from_below_or_missed_in_words(
         ("{kind: s3, bucket: flights, region: 'eu west'}", "store.region: expected a region's name"),
         ("{kind: s3, bucket: flights, access_key: AKIA}", "store.access_key: unknown key"),
         ("{kind: efs, root: data}", "store.root: expected an absolute path"),
+        ("{kind: efs, root: /mnt, mode: 0750}", "store.mode: expected text (got 488)"),
+        ("{kind: efs, root: /mnt, mode: '750'}", "store.mode: expected the mode of its folders in quotes, as '0750'"),
+        ("{kind: efs, root: /mnt, mode: '0550'}", "store.mode: expected the mode"),
+        ("{kind: efs, root: /mnt, mode: '2750'}", "store.mode: expected the mode"),
+        ("{kind: efs, root: /mnt, uid: -1}", "store.uid"),
+        ("{kind: efs, root: /mnt, gid: staff}", "store.gid: expected a whole number (got 'staff')"),
+        ("{kind: directory, root: data, uid: 5}", "store.uid: unknown key"),
     ],
 )
 def test_a_store_that_cannot_be_is_told_in_words(workspace: Path, store: str, told: str) -> None:
@@ -205,9 +215,50 @@ def test_a_mounted_file_system_is_a_directory_by_another_name(workspace: Path, t
     put(workspace, "flights", GOOD.replace("{kind: directory, root: data}", f"{{kind: efs, root: {tmp_path}/efs}}"))
 
     world = World.of(workspace).writing_to(MemoryStore())
+    (tmp_path / "efs").mkdir()
 
     store = world.store("flights")
     store.put_if_absent("/flights/x", b"1")
     assert (store.kind, (tmp_path / "efs/flights/x").read_bytes()) == ("efs", b"1")
     assert world.accesses(["flights"]) == (Access("file"), Access("memory"))
     assert not store.access.path_style
+
+
+def test_team_files_may_be_in_another_folder_and_messages_name_it(workspace: Path, tmp_path: Path) -> None:
+    put(workspace, "flights", "not: a team")
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    (mounted / "flights.yaml").write_text(GOOD)
+    (mounted / "insights.yaml").write_text(INSIGHTS)
+
+    teams = load_teams(workspace, mounted)
+
+    assert sorted(teams.by_name) == ["flights", "insights"]
+    # Relative places still start at the workspace.
+    assert World.of(workspace, mounted).store("flights").root == str(workspace / "data")
+    with pytest.raises(PolicyError, match=f"a grant in {mounted}/flights.yaml"):
+        teams.require_grant("insights", TaskKey("flights", "flights.daily", "delays"))
+
+
+def test_a_rendered_team_file_says_the_same(workspace: Path) -> None:
+    place = EfsStore(kind="efs", root="/mnt/lake", uid=5, gid=6, mode="0750")
+    put(workspace, "flights", GOOD)
+    team = with_store(load_teams(workspace).team("flights"), place)
+
+    put(workspace, "flights", as_yaml(team))
+
+    assert load_teams(workspace).team("flights") == team
+    assert team.store == place
+
+
+@pytest.mark.parametrize("kind", ["efs", "directory"])
+def test_a_file_system_that_is_not_mounted_takes_and_gives_nothing(workspace: Path, tmp_path: Path, kind: str) -> None:
+    put(workspace, "flights", GOOD.replace("kind: directory, root: data", f"kind: {kind}, root: {tmp_path}/none"))
+    store = World.of(workspace).store("flights")
+
+    mounted = kind == "directory"  # the witness: it is made
+    with nullcontext() if mounted else pytest.raises(SetupError, match="not mounted here"):
+        store.list("/flights")
+    with nullcontext() if mounted else pytest.raises(SetupError, match="not mounted here"):
+        store.put_if_absent("/flights/x", b"1")
+    assert (tmp_path / "none").exists() is mounted

@@ -1,0 +1,16 @@
+"""A team file from a record: for team files that are made, not written."""
+
+import yaml
+
+from framework.tenancy.model import Team
+from framework.tenancy.places import StorePlace
+
+
+def with_store(team: Team, place: StorePlace) -> Team:
+    """The same team, with its outputs elsewhere."""
+    return team.model_copy(update={"store": place})
+
+
+def as_yaml(team: Team) -> str:
+    """The file that ``load_teams`` reads as ``team``."""
+    return yaml.safe_dump(team.model_dump(mode="json", exclude_none=True), sort_keys=False)
