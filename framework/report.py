@@ -17,6 +17,7 @@ class Account:
     verdict: Verdict
     seconds: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
     bytes_hot: int = 0
     bytes_cold: int = 0
 
@@ -35,6 +36,7 @@ def result_of(published: Published, account: Account) -> RunResult:
         rows_read=sum(map(_rows_of, manifest.inputs)),
         seconds={name: round(s, 3) for name, s in account.seconds.items()},
         warnings=account.warnings,
+        delivered=account.delivered,
         bytes_hot=account.bytes_hot,
         bytes_cold=account.bytes_cold,
     )
@@ -67,4 +69,5 @@ def lines(result: RunResult) -> Iterator[str]:
     for name, output in result.outputs.items():
         yield f"  {name:<8} {output.rows:,} rows, {output.bytes:,} bytes in {output.files} file(s)"
     yield f"  seconds  {', '.join(f'{name} {s:.2f}' for name, s in result.seconds.items())}"
+    yield from (f"  sent     {text}" for text in result.delivered)
     yield from (f"  warning  {text}" for text in result.warnings)

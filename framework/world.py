@@ -1,7 +1,7 @@
 """The outside of a run in one record: the teams, and a store for each. Everything above asks here, nothing else opens."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -9,6 +9,7 @@ from typing import Self
 from framework.cache.base import Cache
 from framework.cache.none import NoCache
 from framework.cache.opening import open_cache
+from framework.connections import NONE, Connections
 from framework.errors import SetupError
 from framework.storage.base import Access, Store
 from framework.storage.keys import Keys
@@ -25,12 +26,13 @@ class World:
     """Team files, and how to open the store of a team, and the cache before it.
 
     ``private``: where this process writes instead of the team's store, so that a laptop or a test reads shared
-    outputs and never adds to them.
+    outputs and never adds to them. ``connections``: what was handed over to this process for sources and destinations.
     """
 
     teams: Teams
     store: Callable[[str], Store]
     private: Store | None = None
+    connections: Connections = field(default=NONE, repr=False)
     cache: Callable[[str], Cache] = lambda _: NoCache()
 
     def output_store(self, team: str) -> Store:

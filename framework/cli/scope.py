@@ -1,5 +1,6 @@
 """What every sub-command is told by the root's options: where the workspace is, and how much to say of an error."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,13 @@ class Scope:
 
         shared = self.shared
         return replace(shared, store=lambda team: WithLocalRuns(shared.store(team), self.local_store))
+
+    @cached_property
+    def connected(self) -> "World":
+        """The world with the connections of this laptop: for commands that read sources. Raises: ConfigError."""
+        from framework.connections import laptop_connections
+
+        return replace(self.world, connections=laptop_connections(self.workspace, os.environ))
 
     @contextmanager
     def importing(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from framework.config import RunResult, Verdict
+from framework.destinations.deliver import Courier
 from framework.job import Job
 from framework.plan import PlanRequest, make_plan
 from framework.report import Account, result_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # A run before whose team's store there is a cache has one more, "warm".
 PHASES: Final = ("resume", "plan", "session", "read", "transform", "claim", "write", "verify", "publish", "commit")
+"""Those of every run that computes; one with destinations has `deliver` besides."""
 
 
 def _ignore(phase: str) -> None:
@@ -54,22 +56,26 @@ class RunOptions:
 
 
 def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -> RunResult:
-    """Run ``job`` as ``request`` says, publish its outputs, and commit those that are tables.
+    """Run ``job`` as ``request`` says, publish its outputs, commit those that are tables, and deliver.
 
     Raises: every leaf of ``TeamsparkError``. Before ``claim`` nothing has been written, before ``publish`` nothing is
-    visible; a commit that could not be made is made by the next try, which computes nothing.
+    visible; a commit or a delivery that could not be made is made by the next try, which computes nothing.
     """
     config = request.config
-    log = RunLog(world.output_store(config.key.team), config.key)
+    store = world.output_store(config.key.team)
+    log, courier = RunLog(store, config.key), Courier(config, world.teams, store, world.connections)
     watch = Stopwatch(options.observe)
     with watch.phase("resume"):
         done = log.resume(config.epoch, clear_number=config.clear_number, who=options.who)
     if done is not None:
         # What is left of a try that was killed after it had published.
         superseded = _commit(done, world, log, watch)
-        return result_of(done, Account("superseded" if superseded else "resumed", watch.seconds))
+        delivered = _deliver(courier, done, watch)
+        verdict: Verdict = "superseded" if superseded else "resumed"
+        return result_of(done, Account(verdict, watch.seconds, delivered=delivered))
     with watch.phase("plan"):
         plan = make_plan(request, world)
+        courier.rehearse(request.contract)
         route = find_route(plan, world)
     with ExitStack() as stack:
         with watch.phase("session"), prefetching(route):
@@ -79,10 +85,20 @@ def execute(request: PlanRequest, job: Job, world: World, options: RunOptions) -
             spark = stack.enter_context(options.session(route.needs))
         made = Computation(plan, job, world, options.who, watch).run(spark, route)
     superseded = _commit(made.published, world, log, watch)
+    delivered = _deliver(courier, made.published, watch)
     # Whoever has just waited for a cache in vain does not wait for it again.
     remarks = () if superseded or made.route.failed else _warmed(made.published, world, watch)
-    verdict: Verdict = "superseded" if superseded else "published"
-    return result_of(made.published, Account(verdict, watch.seconds, (*made.warnings, *remarks), *made.heat))
+    told = Account(
+        "superseded" if superseded else "published", watch.seconds, (*made.warnings, *remarks), delivered, *made.heat
+    )
+    return result_of(made.published, told)
+
+
+def _deliver(courier: Courier, published: Published, watch: Stopwatch) -> tuple[str, ...]:
+    if not courier.config.destinations:
+        return ()
+    with watch.phase("deliver"):
+        return courier.deliver(published)
 
 
 def _warmed(published: Published, world: World, watch: Stopwatch) -> tuple[str, ...]:

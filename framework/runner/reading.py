@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from framework.datafile import DataFile
 from framework.edges import PinnedRun
-from framework.manifest import InputEntry, ReadEntry, SourceFile, TableRead
-from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, RunInput, SourceInput, TableInput
+from framework.manifest import InputEntry, QueryEntry, ReadEntry, SourceFile, TableRead
+from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, QueryInput, RunInput, SourceInput, TableInput
 from framework.runner.route import Leg, Route
 from framework.schema.spec import SchemaSpec
 from framework.spark.files import reading
+from framework.spark.jdbc import QueryRead, querying, read_query
 from framework.spark.landed import landing
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
@@ -45,6 +46,8 @@ class Reads:
             for planned in self.plan.inputs:
                 files = list(planned_files(planned, self.world, self.route))
                 where = f"{self.plan.config.key} input '{planned.port.name}'"
+                if isinstance(planned, QueryInput):
+                    stack.enter_context(querying(where=where))
                 if isinstance(planned, SourceInput):
                     stack.enter_context(landing(files, planned.listing.spec.options, where=where))
                 stack.enter_context(reading(files, where=where))
@@ -70,6 +73,8 @@ class Reads:
             yield InputEntry(port=planned.port.name, kind="table", tables=tuple(map(_table_read, planned.tables)))
         elif isinstance(planned, SourceInput):
             yield self._source(planned)
+        elif isinstance(planned, QueryInput):
+            yield self._query(planned)
         elif isinstance(planned, FixtureInput):
             yield InputEntry(port=planned.port.name, kind="fixture", rows=len(planned.fixture.rows))
 
@@ -88,11 +93,18 @@ class Reads:
     def _source(self, planned: SourceInput) -> InputEntry:
         planned.listing.require_unchanged()
         files = tuple(
-            SourceFile(uri=f"file://{file.path}", bytes=file.bytes, modified=file.modified_ns / 1e9)
+            SourceFile(uri=file.uri, bytes=file.bytes, modified=file.modified_ns / 1e9, version=file.version)
             for file in planned.listing.files
         )
         rows = sum(self.sources[planned.port.name].report.rows)
         return InputEntry(port=planned.port.name, kind="source", files=files, digest=planned.listing.digest, rows=rows)
+
+    def _query(self, planned: QueryInput) -> InputEntry:
+        query, read = planned.query, self.sources[planned.port.name]
+        asked = QueryEntry(connection=query.spec.connection, statement=query.digest, read_at=read.read_at)
+        return InputEntry(
+            port=planned.port.name, kind="source", query=asked, digest=query.digest, rows=sum(read.report.rows)
+        )
 
 
 def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -> Reads:
@@ -108,6 +120,9 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -
         if isinstance(planned, SourceInput):
             sources[name] = _source(spark, planned, job=plan.contract.job)
             frames[name] = sources[name].frame
+        elif isinstance(planned, QueryInput):
+            sources[name] = _query(spark, planned, job=plan.contract.job)
+            frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
             frames[name] = _published(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, TableInput):
@@ -121,9 +136,16 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -
 
 def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceRows:
     spec, name = planned.listing.spec, planned.port.name
-    read = SourceRead(tuple(listed_files(planned)), spec.format, spec.options, spec.on_bad)
+    read = SourceRead(planned.listing.data(), spec.format, spec.options, spec.on_bad)
     where = f"{job} input '{name}' from source '{planned.listing.source}'"
     return read_source(spark, read, planned.port.schema, port=name, where=where)
+
+
+def _query(spark: "SparkSession", planned: QueryInput, *, job: str) -> SourceRows:
+    query, name = planned.query, planned.port.name
+    read = QueryRead(query.relation, query.connection, query.spec.reader_options())
+    where = f"{job} input '{name}' from source '{query.source}'"
+    return read_query(spark, read, planned.port.schema, port=name, where=where)
 
 
 def _published(spark: "SparkSession", planned: RunInput, route: Route, *, job: str) -> "DataFrame":
@@ -195,12 +217,7 @@ def planned_files(planned: PlannedInput, world: World, route: Route) -> Iterator
         for table in planned.tables:
             yield from table.data_files(world.store(table.task.team))
     elif isinstance(planned, SourceInput):
-        yield from listed_files(planned)
-
-
-def listed_files(planned: SourceInput) -> Iterator[DataFile]:
-    """The files of a frozen listing."""
-    return (DataFile(f"file://{file.path}", file.bytes) for file in planned.listing.files)
+        yield from planned.listing.data()
 
 
 def data_files(leg: Leg) -> tuple[DataFile, ...]:

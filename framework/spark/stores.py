@@ -102,18 +102,24 @@ def store_settings(buckets: Mapping[str, S3Endpoint]) -> dict[str, str]:
 
 
 def store_access(
-    buckets: Mapping[str, S3Endpoint], extra: Extra | None = None, *, notice: Notice = _LOG.warning
+    buckets: Mapping[str, S3Endpoint],
+    extra: Extra | None = None,
+    *,
+    jars: tuple[str, ...] = (),
+    notice: Notice = _LOG.warning,
 ) -> StoreAccess:
     """What ``SessionSettings.stores`` is for a run: nothing where no store is S3 and nothing ``extra`` is wanted.
 
     Jars that are missing are fetched first.
 
+    ``jars``: sets that are needed besides.
+
     Raises: ConfigError; SetupError or StoreUnavailable when jars are missing and cannot be had.
     """
     more = extra or Extra()
-    sets = (*(("s3a",) if buckets else ()), *more.jar_sets)
-    jars = ensure_jars(*sets, notice=notice) if sets else ()
-    return StoreAccess({**store_settings(buckets), **more.conf}, jars, more.java_options)
+    sets = (*(("s3a",) if buckets else ()), *jars, *more.jar_sets)
+    paths = ensure_jars(*sets, notice=notice) if sets else ()
+    return StoreAccess({**store_settings(buckets), **more.conf}, paths, more.java_options)
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:

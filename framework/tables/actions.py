@@ -22,6 +22,7 @@ _MIN_READER, _MIN_WRITER = 1, 2
 _FEATURES_READER, _FEATURES_WRITER = 3, 7
 _NTZ: Final = "timestampNtz"
 _NTZ_TYPE: Final = '"timestamp_ntz"'
+# What the older form of protocol implies has to be named in the newer one: a column without nulls is an invariant.
 _KNOWN_FEATURES: Final = frozenset({_NTZ, "appendOnly", "invariants"})
 
 # `_runs/<run>[/map-<n>]/<attempt>/...`: the share of the run key, and what its attempt wrote.
@@ -104,13 +105,14 @@ class Protocol:
     def for_types(cls, types: Iterable[Any]) -> "Protocol":
         """The least that tables with columns of these types need: a moment without a zone is a feature of its own."""
         if _NTZ_TYPE in json.dumps(list(types)):
-            return cls(_FEATURES_READER, _FEATURES_WRITER, frozenset({_NTZ}))
+            return cls(_FEATURES_READER, _FEATURES_WRITER, _KNOWN_FEATURES)
         return cls()
 
     def to_json(self) -> dict[str, Any]:
         versions = {"minReaderVersion": self.reader, "minWriterVersion": self.writer}
-        features = sorted(self.features)
-        return versions | ({"readerFeatures": features, "writerFeatures": features} if self.features else {})
+        if not self.features:
+            return versions
+        return versions | {"readerFeatures": sorted(self.features & {_NTZ}), "writerFeatures": sorted(self.features)}
 
 
 @dataclass(frozen=True, slots=True)

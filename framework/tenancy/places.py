@@ -30,13 +30,13 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _region(name: str) -> str:
+def check_region(name: str) -> str:
     if not _REGION.fullmatch(name):
         raise ValueError("expected a region's name, such as eu-west-1")
     return name
 
 
-def _endpoint(url: str) -> str:
+def check_endpoint(url: str) -> str:
     """Credentials in a URL would be in every log."""
     try:
         parts = urlsplit(url)
@@ -90,8 +90,8 @@ class BucketStore(Record):
     kind: Literal["s3"]
     bucket: Annotated[str, AfterValidator(_bucket)]
     prefix: Annotated[str, AfterValidator(_prefix)] = ""
-    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
-    region: Annotated[str, AfterValidator(_region)] | None = None
+    endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = None
+    region: Annotated[str, AfterValidator(check_region)] | None = None
 
 
 class StoreKind(StrEnum):
@@ -128,7 +128,7 @@ class AlluxioPlace(Record):
     kind: Literal["alluxio"]
     memory: Annotated[str, AfterValidator(_memory)] = "512Mi"
     master: Annotated[str, AfterValidator(_address)] | None = None
-    proxy: Annotated[str, AfterValidator(_endpoint)] | None = None
+    proxy: Annotated[str, AfterValidator(check_endpoint)] | None = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
