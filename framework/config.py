@@ -136,6 +136,7 @@ class ErrorFacts(Record):
 class RunResult(Record):
     """What a driver reports. ``seconds`` is the time of each phase; ``rows_read`` counts rows of all inputs.
 
+    ``bytes_hot`` of the published inputs' files were in the cache when they began to be read, ``bytes_cold`` were not.
     ``delivered``: a line for each destination.
     """
 
@@ -147,6 +148,8 @@ class RunResult(Record):
     digest: str | None = None
     outputs: Mapping[str, OutputFacts] = Field(default_factory=dict)
     rows_read: NonNegativeInt = 0
+    bytes_hot: NonNegativeInt = 0
+    bytes_cold: NonNegativeInt = 0
     seconds: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     delivered: tuple[str, ...] = ()

@@ -32,6 +32,8 @@ from framework.world import World
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from framework.spark.stores import Extra
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one exported configuration; the exit code."""
@@ -74,7 +76,7 @@ def who() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _session(request: PlanRequest, world: World) -> AbstractContextManager["SparkSession"]:
+def _session(request: PlanRequest, world: World, extra: "Extra") -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
     from framework.runner.stores import endpoints, jar_sets
     from framework.spark.archive import archive_home
@@ -88,7 +90,7 @@ def _session(request: PlanRequest, world: World) -> AbstractContextManager["Spar
         conf=config.spark_conf,
         archive_dir=archive_home(),
         short_job=config.short_job,
-        stores=store_access(endpoints(request, world), jars=jar_sets(request)),
+        stores=store_access(endpoints(request, world), extra, jars=jar_sets(request)),
     )
     return open_session(settings)
 

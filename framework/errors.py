@@ -17,6 +17,7 @@
         ├── NotYet                 an input is not published yet
         ├── InputChanged           an input was retired or replaced while it was read
         ├── StoreUnavailable       the store did not answer, is full or is read-only
+        ├── CacheUnavailable       the cache did not answer, or did not deliver what the store has
         ├── DeliveryFailed         a destination did not take an output
         ├── Superseded             a newer try owns this run key
         ├── RunLost                a driver vanished without a result
@@ -204,6 +205,10 @@ class InputChanged(RetryableError):
 
 class StoreUnavailable(RetryableError):
     """The store did not answer, is full or refuses writes."""
+
+
+class CacheUnavailable(RetryableError):
+    """The cache did not answer, or did not deliver. A run goes on without it: see ``framework.cache``."""
 
 
 class DeliveryFailed(RetryableError):

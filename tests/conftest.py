@@ -5,11 +5,13 @@ import signal
 
 import pytest
 
+from tests.servers.alluxio import alluxio
 from tests.servers.buckets import s3_bucket, s3_place, s3_store
 from tests.servers.postgres import database, postgres
 from tests.servers.seaweed import seaweed
 
 __all__ = [
+    "alluxio",
     "clean_environment",
     "database",
     "interruptible",

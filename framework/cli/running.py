@@ -16,7 +16,7 @@ from framework.runner import RunOptions, execute
 from framework.runner.stores import endpoints, jar_sets
 from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
-from framework.spark.stores import StoreAccess, store_access
+from framework.spark.stores import Extra, StoreAccess, store_access
 from framework.storage.base import Store
 from framework.storage.oserrors import translated
 from framework.storage.publish import Published, RunLog
@@ -73,14 +73,14 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 
 def _open(
-    settings: SessionSettings, access: Callable[..., StoreAccess], bar: Bar
+    settings: SessionSettings, access: Callable[..., StoreAccess], bar: Bar, extra: Extra
 ) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
     from framework.spark.session import open_session
 
     if settings.log is not None:
         _require_writable(settings.log)
-    settings = replace(settings, stores=access(notice=bar.notice))
+    settings = replace(settings, stores=access(extra, notice=bar.notice))
     return open_session(settings, bar.stages, notice=bar.notice)
 
 

@@ -73,12 +73,18 @@ class Scope:
         return load_teams(self.workspace, self.team_files)
 
     @cached_property
-    def world(self) -> "World":
-        """The teams and their stores; a team's runs of this machine are found there too. Raises: ConfigError."""
-        from framework.cli.stores import WithLocalRuns
+    def shared(self) -> "World":
+        """The teams and their stores, as production sees them. Raises: ConfigError."""
         from framework.world import World
 
-        shared = World.of(self.workspace, self.team_files)
+        return World.of(self.workspace, self.team_files)
+
+    @cached_property
+    def world(self) -> "World":
+        """The same, with a team's runs of this machine found in its store too. Raises: ConfigError."""
+        from framework.cli.stores import WithLocalRuns
+
+        shared = self.shared
         return replace(shared, store=lambda team: WithLocalRuns(shared.store(team), self.local_store))
 
     @cached_property

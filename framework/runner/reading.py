@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from framework.datafile import DataFile
 from framework.edges import PinnedRun
 from framework.manifest import InputEntry, QueryEntry, ReadEntry, SourceFile, TableRead
 from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, QueryInput, RunInput, SourceInput, TableInput
+from framework.runner.route import Leg, Route
+from framework.schema.spec import SchemaSpec
 from framework.spark.files import reading
 from framework.spark.jdbc import QueryRead, querying, read_query
 from framework.spark.landed import landing
@@ -18,7 +20,7 @@ from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
 from framework.storage.attempts import published_files
-from framework.storage.paths import segment_of_date, task_path
+from framework.storage.paths import segment_of_date
 from framework.storage.publish import RunLog
 from framework.tables.pinning import PinnedTable
 from framework.world import World
@@ -33,6 +35,7 @@ class Reads:
 
     plan: Plan
     world: World
+    route: Route
     frames: Mapping[str, "DataFrame | None"]
     sources: Mapping[str, SourceRows]
 
@@ -41,7 +44,7 @@ class Reads:
         """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
         with ExitStack() as stack:
             for planned in self.plan.inputs:
-                files = list(planned_files(planned, self.world))
+                files = list(planned_files(planned, self.world, self.route))
                 where = f"{self.plan.config.key} input '{planned.port.name}'"
                 if isinstance(planned, QueryInput):
                     stack.enter_context(querying(where=where))
@@ -104,11 +107,11 @@ class Reads:
         )
 
 
-def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
-    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily;
-    sources are measured here, since nobody has checked them before.
+def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -> Reads:
+    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily,
+    from where ``route`` says; sources are measured here, since nobody has checked them before.
 
-    Raises: InputCorrupt, InputChanged, SchemaMismatch, CheckFailed.
+    Raises: InputCorrupt, InputChanged, CacheUnavailable, SchemaMismatch, CheckFailed.
     """
     frames: dict[str, DataFrame | None] = {}
     sources: dict[str, SourceRows] = {}
@@ -121,14 +124,14 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
             sources[name] = _query(spark, planned, job=plan.contract.job)
             frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
-            frames[name] = _published(spark, planned, world, job=plan.contract.job)
+            frames[name] = _published(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, TableInput):
             frames[name] = _tables(spark, planned, world, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
             frames[name] = None
-    return Reads(plan, world, frames, sources)
+    return Reads(plan, world, route, frames, sources)
 
 
 def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceRows:
@@ -145,22 +148,23 @@ def _query(spark: "SparkSession", planned: QueryInput, *, job: str) -> SourceRow
     return read_query(spark, read, planned.port.schema, port=name, where=where)
 
 
-def _published(spark: "SparkSession", planned: RunInput, world: World, *, job: str) -> "DataFrame":
+def _published(spark: "SparkSession", planned: RunInput, route: Route, *, job: str) -> "DataFrame":
     """All reads as one frame. A task's runs and indices of one schema are one scan, whatever their number."""
-    scans: dict[tuple[str, str], list[PinnedRun]] = {}
+    scans: dict[tuple[str, str, str], list[Leg]] = {}
     for read in planned.reads:
         schema = json.dumps(read.schema.to_json(), sort_keys=True)
-        key = read.published.key
-        scans.setdefault((world.store(key.team).uri(task_path(key.task)), schema), []).append(read)
-    frames = [
-        read_published(
-            spark,
-            [file for read in reads for file in data_files(read, world)],
-            spec=planned.port.schema,
-            written=reads[0].schema,
-            where=f"{job} input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
+        leg = route.leg(planned.port.name, read)
+        scans.setdefault((leg.location.uri.removesuffix(leg.folder), str(read.published.key.task), schema), []).append(
+            leg
         )
-        for reads in scans.values()
+    frames = [
+        _scan(
+            spark,
+            legs,
+            planned.port.schema,
+            where=f"{job} input '{planned.port.name}' from {', '.join(leg.read.path for leg in legs[:3])}",
+        )
+        for legs in scans.values()
     ]
     return _together(spark, frames, planned)
 
@@ -186,6 +190,12 @@ def _together(spark: "SparkSession", frames: "list[DataFrame]", planned: Planned
     return reduce(lambda one, other: one.unionByName(other), frames)
 
 
+def _scan(spark: "SparkSession", legs: list[Leg], spec: SchemaSpec, *, where: str) -> "DataFrame":
+    files = [file for leg in legs for file in data_files(leg)]
+    with reading(files, where=where):
+        return read_published(spark, files, spec=spec, written=legs[0].read.schema, where=where)
+
+
 def _table_read(table: PinnedTable) -> TableRead:
     moment = table.span.moment
     return TableRead(
@@ -198,11 +208,11 @@ def _table_read(table: PinnedTable) -> TableRead:
     )
 
 
-def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
+def planned_files(planned: PlannedInput, world: World, route: Route) -> Iterator[DataFile]:
     """The data files behind one port."""
     if isinstance(planned, RunInput):
         for read in planned.reads:
-            yield from data_files(read, world)
+            yield from data_files(route.leg(planned.port.name, read))
     elif isinstance(planned, TableInput):
         for table in planned.tables:
             yield from table.data_files(world.store(table.task.team))
@@ -210,6 +220,11 @@ def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
         yield from planned.listing.data()
 
 
-def data_files(read: PinnedRun, world: World) -> tuple[DataFile, ...]:
-    """The files of one pinned output, with what its manifest says of them."""
-    return published_files(world.store(read.published.key.team), read.published, read.output)
+def data_files(leg: Leg) -> tuple[DataFile, ...]:
+    """The files of one pinned output where they are read, with what the manifest says of them. Its store opens them."""
+    published, folder = leg.read.published, leg.folder
+    files = published_files(leg.store, published, leg.read.output)
+    if not leg.location.cached:
+        return files
+    named = zip(files, published.paths(leg.read.output), strict=True)
+    return tuple(replace(file, uri=leg.location.uri + path.removeprefix(folder)) for file, path in named)

@@ -67,10 +67,22 @@ class S3Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoreAccess:
-    """What sessions get for their stores: ``conf``, which nobody overrides, and ``jars``. Empty for directories."""
+    """What sessions get for their stores: ``conf``, which nobody overrides, ``jars``, and ``java_options`` of the driver
+    and of executors. Empty for directories.
+    """
 
     conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     jars: tuple[Path, ...] = ()
+    java_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a session needs besides, as whoever asks for it says: settings, sets of jars by name, options of its JVMs."""
+
+    conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    jar_sets: tuple[str, ...] = ()
+    java_options: tuple[str, ...] = ()
 
 
 def s3a_settings(default: S3Endpoint, buckets: Mapping[str, S3Endpoint] = MappingProxyType({})) -> dict[str, str]:
@@ -90,16 +102,24 @@ def store_settings(buckets: Mapping[str, S3Endpoint]) -> dict[str, str]:
 
 
 def store_access(
-    buckets: Mapping[str, S3Endpoint], *, jars: tuple[str, ...] = (), notice: Notice = _LOG.warning
+    buckets: Mapping[str, S3Endpoint],
+    extra: Extra | None = None,
+    *,
+    jars: tuple[str, ...] = (),
+    notice: Notice = _LOG.warning,
 ) -> StoreAccess:
-    """What ``SessionSettings.stores`` is for a run: nothing where no store is S3. Jars that are missing are fetched first.
+    """What ``SessionSettings.stores`` is for a run: nothing where no store is S3 and nothing ``extra`` is wanted.
+
+    Jars that are missing are fetched first.
 
     ``jars``: sets that are needed besides.
 
     Raises: ConfigError; SetupError or StoreUnavailable when jars are missing and cannot be had.
     """
-    needed = (*(("s3a",) if buckets else ()), *jars)
-    return StoreAccess(store_settings(buckets), ensure_jars(*needed, notice=notice)) if needed else StoreAccess()
+    more = extra or Extra()
+    sets = (*(("s3a",) if buckets else ()), *jars, *more.jar_sets)
+    paths = ensure_jars(*sets, notice=notice) if sets else ()
+    return StoreAccess({**store_settings(buckets), **more.conf}, paths, more.java_options)
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:

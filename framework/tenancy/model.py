@@ -12,7 +12,7 @@ from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey, check_team
 from framework.records import Record
 from framework.schema.annotations import nearest
-from framework.tenancy.places import StorePlace
+from framework.tenancy.places import AlluxioPlace, StorePlace
 
 
 def _team(name: str) -> str:
@@ -57,6 +57,7 @@ class Team(Record):
     team: TeamName
     owners: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(min_length=1)
     store: StorePlace
+    cache: AlluxioPlace | None = None
     reads: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     writes: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     grants: tuple[Grant, ...] = ()

@@ -130,7 +130,7 @@ def driven(config: ExportedConfig) -> RunResult:
 def run_here(spark: SparkSession, config: ExportedConfig) -> RunResult:
     """The same run in the session that is already there."""
     job_class = load_job(config.job)
-    options = RunOptions(session=lambda: nullcontext(spark), who="test")
+    options = RunOptions(session=lambda _: nullcontext(spark), who="test")
     request = PlanRequest(config, contract_of(job_class))
     return execute(request, build_job(job_class, config.parameters), World.of(Path(config.workspace)), options)
 
