@@ -18,12 +18,50 @@ from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.identity import Epoch, RunKey
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
-from tests.framework.test_driver_s3 import JOBS, ROOT, contents
+from tests.framework.test_driver_s3 import ROOT, contents
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
 RUN = "20130101T000000Z"
+JOBS = """
+from typing import Annotated, NamedTuple
+
+from annotated_types import Ge
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from framework import Frame, Job, Schema
+
+
+class Number(Schema, key=("n",)):
+    n: Annotated[int, Ge(0)]
+    text: str
+    half: float
+
+
+class Sum(Schema, key=("text",)):
+    text: str
+    total: int
+
+
+class Halves(NamedTuple):
+    default: Frame[Number]
+    upper: Frame[Number]
+
+
+class Numbers(Job):
+    def transform(self, spark: SparkSession) -> Halves:
+        rows = spark.range(0, 3000, 1, 3).select(
+            F.col("id").alias("n"), (F.col("id") % 7).cast("string").alias("text"), (F.col("id") / 2).alias("half")
+        )
+        return Halves(default=rows.where("n < 1000"), upper=rows.where("n >= 1000"))
+
+
+class Sums(Job):
+    def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
+        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+"""
 # What happens to the cache while a job works: before it has read anything, or between two reads.
 HARMED = """
 import os
