@@ -224,15 +224,16 @@ def test_a_part_that_is_away_before_the_run(
 
 @pytest.mark.parametrize("read_first", [False, True], ids=["before", "during"])
 @pytest.mark.parametrize("part", ["master", "worker"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
-def test_a_part_that_goes_away_while_the_job_reads(
-    place: Path, plain: Store, cluster: Cluster, part: str, how: signal.Signals, read_first: bool
+def test_a_part_that_is_killed_while_the_job_reads(
+    place: Path, plain: Store, cluster: Cluster, part: str, read_first: bool
 ) -> None:
     teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
-    task = f"while_{part}_{how.name.lower()}_{read_first}".lower()
+    task = f"while_{part}_{read_first}".lower()
     began = time.monotonic()
 
-    result = drive(place, "HarmedSums", task=task, harm=f"{int(how)}:{parts(cluster)[part]}", read_first=read_first)
+    result = drive(
+        place, "HarmedSums", task=task, harm=f"{int(signal.SIGKILL)}:{parts(cluster)[part]}", read_first=read_first
+    )
 
     assert time.monotonic() - began < 90
     assert result.verdict == "published"
