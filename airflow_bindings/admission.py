@@ -13,7 +13,7 @@ from airflow_bindings.context import TaskRun, task_run
 from airflow_bindings.declare import links_of
 from airflow_bindings.link import LinkedEdge, LinkedTask, link
 from airflow_bindings.settings import Settings
-from framework.config import EdgeRef, ExportedConfig
+from framework.config import DestinationEntry, EdgeRef, ExportedConfig, JobConfig
 from framework.errors import ConfigError, PolicyError, clip
 from framework.identity import Epoch, TaskKey
 from framework.sparkconf import require_allowed
@@ -56,6 +56,7 @@ def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted
         parameters=_section(task, "parameters", task.parameters),
         inputs=inputs,
         run=run.facts,
+        destinations=_destinations(task),
         map_count=None if run.key.map_index is None else _count(ti, ti.task_id),
         spark_conf=_spark_conf(task),
         workspace=str(settings.workspace),
@@ -148,6 +149,21 @@ def _section(task: Any, name: str, given: Any) -> dict[str, Any]:
     if wrong:
         raise ConfigError(f"{name} hold what JSON cannot", where=task.task_id, details=wrong)
     return plain
+
+
+def _destinations(task: Any) -> Mapping[str, tuple[DestinationEntry, ...]]:
+    """Those of ``job_config``, their templates filled in. Raises: ConfigError with every mistake."""
+    given = _section(task, "output", None)
+    if not given:
+        return {}
+    from framework.destinations.kinds import mistakes
+
+    read = JobConfig.parse({"output": given}, where=f"job_config of task {task.task_id}")
+    found = {name: options.destinations for name, options in read.output.items() if options.destinations}
+    wrong = list(mistakes(found))
+    if wrong:
+        raise ConfigError("a destination cannot mean what it says", where=task.task_id, details=wrong)
+    return found
 
 
 def _spark_conf(task: Any) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from airflow_bindings.settings import Settings
 from framework.errors import ConfigError, SetupError
-from framework.launch.base import CONFIG, RESULT
+from framework.launch.base import CONFIG, CONNECTIONS, RESULT
 
 # What a run may see of the worker's environment. Airflow's own variables hold its signing and encryption keys.
 PASSED: Final = (
@@ -83,8 +83,10 @@ def _require_local(conn_id: str, options: tuple[str, ...]) -> None:
         )
 
 
-def driver_command(settings: Settings) -> tuple[str, ...]:
-    return (settings.python, "-m", settings.driver, "--config", CONFIG, "--result", RESULT)
+def driver_command(settings: Settings, *, connections: bool) -> tuple[str, ...]:
+    """``connections``: whether any are handed over."""
+    more = ("--connections", CONNECTIONS) if connections else ()
+    return (settings.python, "-m", settings.driver, "--config", CONFIG, "--result", RESULT, *more)
 
 
 def driver_environment(settings: Settings, options: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:

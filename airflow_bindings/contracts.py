@@ -22,13 +22,15 @@ SETTING: Final = "AIRFLOW__TEAMSPARK__CONTRACTS"
 class JobPorts:
     """``inputs``: every port that takes edges, and whether it needs one. ``contract``: hash over ports and schemas.
 
-    ``parameters`` is a JSON schema; ``reads`` and ``writes``: ports and outputs by name.
+    ``parameters`` is a JSON schema; ``sources`` are names in the team's ``sources.yaml``; ``reads`` and ``writes``: ports
+    and outputs by name.
     """
 
     contract: str
     inputs: Mapping[str, bool]
     outputs: tuple[str, ...]
     parameters: Mapping[str, Any]
+    sources: tuple[str, ...]
     reads: Mapping[str, InputPort]
     writes: Mapping[str, OutputPort]
 
@@ -83,4 +85,5 @@ def _ports(contract: JobContract) -> JobPorts:
     needed = {port.name: not port.optional for port in contract.inputs if not port.source}
     reads = {port.name: port for port in contract.inputs}
     writes = {port.name: port for port in contract.outputs}
-    return JobPorts(contract.hash, needed, tuple(writes), contract.parameters, reads, writes)
+    sources = tuple(port.source for port in contract.inputs if port.source)
+    return JobPorts(contract.hash, needed, tuple(writes), contract.parameters, sources, reads, writes)

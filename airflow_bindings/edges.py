@@ -175,7 +175,18 @@ def _job_config(given: Any, wrong: list[str]) -> "JobConfig | None":
         wrong += found
         return None
     config: JobConfig | None = _attempt(lambda: JobConfig.parse(given, where="job_config"), wrong)
+    wrong += _destination_mistakes(config)
     return config
+
+
+def _destination_mistakes(config: "JobConfig | None") -> list[str]:
+    """Nothing is imported for a task that delivers nowhere."""
+    entries = {name: options.destinations for name, options in config.output.items()} if config else {}
+    if not any(entries.values()):
+        return []
+    from framework.destinations.kinds import mistakes
+
+    return [f"job_config.{line}" for line in mistakes(entries)]
 
 
 def _entries(given: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

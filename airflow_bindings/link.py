@@ -37,12 +37,16 @@ class LinkedEdge:
 
 @dataclass(frozen=True, slots=True)
 class LinkedTask:
-    """A Spark task with its place among the others. ``inputs`` by port, unions in the order written."""
+    """A Spark task with its place among the others. ``inputs`` by port, unions in the order written.
+
+    ``sources``: those of the job, by name; None where nobody exported them.
+    """
 
     spec: TaskSpec
     key: TaskKey
     inputs: Mapping[str, tuple[LinkedEdge, ...]]
     contract: str | None = None
+    sources: tuple[str, ...] | None = None
 
 
 def is_spark(task: Any) -> bool:
@@ -68,11 +72,19 @@ def link(dag: Any, team: str, contracts: Contracts | None) -> dict[str, LinkedTa
         edges = [item for item in found if isinstance(item, LinkedEdge)]
         by_port = _by_port(task_id, edges, ports, wrong)
         wrong += [f"{task_id}: {line}" for line in _against_contracts(spec, by_port, specs, contracts)]
-        linked[task_id] = LinkedTask(spec, key, by_port, ports.contract if ports else None)
+        linked[task_id] = _linked_task(spec, key, by_port, ports)
     wrong += _stored_twice(linked)
     if wrong:
         raise ConfigError("this DAG's tasks and data edges do not hold together", where=dag.dag_id, details=wrong)
     return linked
+
+
+def _linked_task(
+    spec: TaskSpec, key: TaskKey, by_port: Mapping[str, tuple[LinkedEdge, ...]], ports: JobPorts | None
+) -> LinkedTask:
+    if ports is None:
+        return LinkedTask(spec, key, by_port)
+    return LinkedTask(spec, key, by_port, ports.contract, ports.sources)
 
 
 def definition_mistakes(dag: Any) -> list[str]:

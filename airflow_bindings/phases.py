@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 
 from airflow_bindings.admission import Admitted, admit
 from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
+from airflow_bindings.handover import handed_over
 from airflow_bindings.outcome import Again, Done, Patience, Stop, decide
 from airflow_bindings.report import announce
 from airflow_bindings.settings import Settings, read_settings
@@ -105,13 +106,14 @@ class Life:
     def launch(self) -> None:
         """Create the next launch. The server sees its name first, and refuses it to a try that it has replaced."""
         run, former = self.admitted.run, self.state.name
+        connections = handed_over(self.admitted, self.settings.workspace)
         self.state = self.state.next_launch(run.key, try_number=run.try_number, clear_number=run.clear_number)
         save(self.store, self.state)
         self._end_others(keep=None)
         if former:
             self.launcher.clear(former)
         self._log_read = 0
-        self.launcher.start(self._request())
+        self.launcher.start(self._request(connections))
         self.task.log.info("Started %s as %s", self.admitted.told.job, self.state.name)
 
     def to_the_end(self) -> dict[str, Any]:
@@ -156,7 +158,7 @@ class Life:
         assert self.state.name is not None, "a launch is remembered before it is looked at"
         return self.state.name
 
-    def _request(self) -> LaunchRequest:
+    def _request(self, connections: bytes | None) -> LaunchRequest:
         run = self.admitted.run
         options = submit_options(run.key.team, name=self._name)
         return LaunchRequest(
@@ -164,10 +166,11 @@ class Life:
             key=run.key,
             epoch=self.state.epoch,
             clear_number=run.clear_number,
-            command=driver_command(self.settings),
+            command=driver_command(self.settings, connections=connections is not None),
             config=self.admitted.config(self.state.epoch),
             env=driver_environment(self.settings, options, os.environ),
             directory=self.settings.workspace,
+            connections=connections,
             credentials=credentials_of(self.settings, run.key.team),
         )
 

@@ -38,6 +38,8 @@ def reference_of(result: RunResult) -> dict[str, Any]:
         "digest": result.digest,
         "verdict": result.verdict,
         "rows_read": result.rows_read,
+        "bytes_hot": result.bytes_hot,
+        "bytes_cold": result.bytes_cold,
         "outputs": {name: facts.model_dump() for name, facts in result.outputs.items()},
         "seconds": dict(result.seconds),
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import AwareDatetime, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from framework.identity import Epoch, RunKey
 from framework.records import Record
@@ -39,17 +39,17 @@ class InputSection(Record):
     operators: tuple[OperatorEntry, ...] = ()
 
 
+class DestinationEntry(Record):
+    """A place outside that an output is delivered to as well. What ``data`` holds is the kind's: ``type``."""
+
+    type: str
+    data: Mapping[str, JsonValue] = Field(default_factory=dict)
+
+
 class OutputOptions(Record):
-    """Options of one output. Destinations are refused until this version can deliver to them."""
+    """Options of one output."""
 
-    destinations: tuple[Any, ...] = ()
-
-    @field_validator("destinations")
-    @classmethod
-    def _none_yet(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if value:
-            raise ValueError("destinations are not supported in this version: outputs go to the team's store only")
-        return value
+    destinations: tuple[DestinationEntry, ...] = ()
 
 
 class SparkSection(Record):
@@ -98,8 +98,8 @@ class RunFacts(Record):
 class ExportedConfig(Record):
     """Everything a driver is told.
 
-    ``team_files``: where these are, when not in ``workspace``. ``short_job``: starting counts more than running, so the JVM
-    compiles quickly.
+    ``destinations`` by output; a connection is named here, never held. ``team_files``: where these are, when not in
+    ``workspace``. ``short_job``: starting counts more than running, so the JVM compiles quickly.
     """
 
     version: Literal[1] = 1
@@ -112,6 +112,7 @@ class ExportedConfig(Record):
     inputs: Mapping[str, tuple[EdgeRef, ...]] = Field(default_factory=dict)
     run: RunFacts
     map_count: NonNegativeInt | None = None
+    destinations: Mapping[str, tuple[DestinationEntry, ...]] = Field(default_factory=dict)
     spark_conf: Mapping[str, str] = Field(default_factory=dict)
     workspace: str
     team_files: str | None = None
@@ -133,7 +134,11 @@ class ErrorFacts(Record):
 
 
 class RunResult(Record):
-    """What a driver reports. ``seconds`` is the time of each phase; ``rows_read`` counts rows of all inputs."""
+    """What a driver reports. ``seconds`` is the time of each phase; ``rows_read`` counts rows of all inputs.
+
+    ``bytes_hot`` of the published inputs' files were in the cache when they began to be read, ``bytes_cold`` were not.
+    ``delivered``: a line for each destination.
+    """
 
     version: Literal[1] = 1
     verdict: Verdict
@@ -143,8 +148,11 @@ class RunResult(Record):
     digest: str | None = None
     outputs: Mapping[str, OutputFacts] = Field(default_factory=dict)
     rows_read: NonNegativeInt = 0
+    bytes_hot: NonNegativeInt = 0
+    bytes_cold: NonNegativeInt = 0
     seconds: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
     error: ErrorFacts | None = None
 
     def message_bytes(self) -> bytes:
@@ -157,7 +165,8 @@ class RunResult(Record):
 
     def _clipped(self, limit: int) -> "RunResult":
         error = self.error and self.error.model_copy(update={"message": self.error.message[:limit]})
-        return self.model_copy(update={"error": error, "warnings": tuple(w[:120] for w in self.warnings[:3])})
+        texts = {name: tuple(line[:120] for line in getattr(self, name)[:3]) for name in ("warnings", "delivered")}
+        return self.model_copy(update={"error": error, **texts})
 
     def _bare(self) -> "RunResult":
-        return self._clipped(300).model_copy(update={"seconds": {}, "warnings": ()})
+        return self._clipped(300).model_copy(update={"seconds": {}, "warnings": (), "delivered": ()})

@@ -1,6 +1,6 @@
 """The process that a launcher starts: reads an exported configuration, runs the job, leaves a result.
 
-    python -m framework.driver --config FILE --result FILE
+    python -m framework.driver --config FILE --result FILE [--connections FILE]
 
 Exit codes: 0 published (also when superseded by a newer attempt), 64 wrong configuration, 65 final error,
 74 retryable error, 75 an input is not published yet, 130 interrupted. The result file says the same, in JSON, and appears
@@ -12,12 +12,14 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.config import ExportedConfig, RunResult
+from framework.connections import NONE, Connections, read_connections
 from framework.errors import TeamsparkError
 from framework.job import build_job, contract_of, load_job
 from framework.plan import PlanRequest
@@ -30,6 +32,8 @@ from framework.world import World
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from framework.spark.stores import Extra
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one exported configuration; the exit code."""
@@ -40,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     try:
-        result, code = run_exported(config), 0
+        result, code = run_exported(config, _taken(arguments.connections)), 0
     except TeamsparkError as error:
         result, code = failed(config, error), error.exit_code
     except KeyboardInterrupt:
@@ -52,17 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def run_exported(config: ExportedConfig) -> RunResult:
+def run_exported(config: ExportedConfig, connections: Connections = NONE) -> RunResult:
     """Run ``config`` against the world its workspace describes. Raises: every leaf of TeamsparkError."""
     # Whoever wrote the file may have asked nobody.
     require_allowed(config.spark_conf, where=str(config.key))
     workspace = Path(config.workspace)
-    world = World.of(workspace, Path(config.team_files) if config.team_files else None)
+    folder = Path(config.team_files) if config.team_files else None
+    world = replace(World.of(workspace, folder), connections=connections)
     job_class = load_job(config.job)
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team))
-    options = RunOptions(session=partial(_session, config, world), who=who())
-    return execute(PlanRequest(config, contract_of(job_class)), job, world, options)
+    request = PlanRequest(config, contract_of(job_class))
+    options = RunOptions(session=partial(_session, request, world), who=who())
+    return execute(request, job, world, options)
 
 
 def who() -> str:
@@ -70,22 +76,33 @@ def who() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _session(config: ExportedConfig, world: World) -> AbstractContextManager["SparkSession"]:
+def _session(request: PlanRequest, world: World, extra: "Extra") -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
-    from framework.runner.stores import endpoints
+    from framework.runner.stores import endpoints, jar_sets
     from framework.spark.archive import archive_home
     from framework.spark.session import open_session
     from framework.spark.settings import SessionSettings
     from framework.spark.stores import store_access
 
+    config = request.config
     settings = SessionSettings(
         app_name=str(config.key),
         conf=config.spark_conf,
         archive_dir=archive_home(),
         short_job=config.short_job,
-        stores=store_access(endpoints(config, world)),
+        stores=store_access(endpoints(request, world), extra, jars=jar_sets(request)),
     )
     return open_session(settings)
+
+
+def _taken(path: Path | None) -> Connections:
+    """What was handed over. Its file goes once it is read; where it is mounted from elsewhere, its owner removes it."""
+    if path is None:
+        return NONE
+    found = read_connections(path)
+    with suppress(OSError):
+        path.unlink()
+    return found
 
 
 def _leave(result: RunResult, path: Path) -> None:
@@ -98,6 +115,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m framework.driver", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the exported configuration")
     parser.add_argument("--result", type=Path, required=True, help="where the result is left")
+    parser.add_argument("--connections", type=Path, help="secrets for this run, in a file that only its owner can read")
     return parser
 
 

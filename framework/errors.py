@@ -17,6 +17,8 @@
         ├── NotYet                 an input is not published yet
         ├── InputChanged           an input was retired or replaced while it was read
         ├── StoreUnavailable       the store did not answer, is full or is read-only
+        ├── CacheUnavailable       the cache did not answer, or did not deliver what the store has
+        ├── DeliveryFailed         a destination did not take an output
         ├── Superseded             a newer try owns this run key
         ├── RunLost                a driver vanished without a result
         └── ServerFailed           a server of this machine ended, or did not do its work in time
@@ -25,7 +27,7 @@ A message says what is wrong, where, what was found, what was expected and the n
 ``MAX_LINES`` lines, each of them of bounded length, and never holds a secret.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from framework.masking import block, safe, shortened, visible
@@ -116,6 +118,20 @@ class TeamsparkError(Exception):
         return {"error": type(self).__name__, "retryable": self.retryable, "message": str(self)}
 
 
+def together(wrong: Sequence[TeamsparkError]) -> TeamsparkError:
+    """Several errors as one: a final one is told whole, before those that time may mend; the others a line each."""
+    first, *rest = sorted(wrong, key=lambda error: error.retryable)
+    first.details = (*first.details, *dict.fromkeys(_in_a_line(error) for error in rest))
+    return first
+
+
+def _in_a_line(error: TeamsparkError) -> str:
+    """Another error below the one that is told whole: what and where; what to do next is said once."""
+    place = f"{error.where}: " if error.where is not None else ""
+    got = f" ({error.got})" if error.got is not None else ""
+    return f"{place}{error.what}{got}" + "".join(f"; {line}" for line in error.details)
+
+
 class FinalError(TeamsparkError):
     """A retry cannot help."""
 
@@ -189,6 +205,14 @@ class InputChanged(RetryableError):
 
 class StoreUnavailable(RetryableError):
     """The store did not answer, is full or refuses writes."""
+
+
+class CacheUnavailable(RetryableError):
+    """The cache did not answer, or did not deliver. A run goes on without it: see ``framework.cache``."""
+
+
+class DeliveryFailed(RetryableError):
+    """A destination did not take a published output; the next try delivers it again, and computes nothing."""
 
 
 class Superseded(RetryableError):

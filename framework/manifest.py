@@ -137,16 +137,31 @@ class TableRead(_Part):
 
 
 class SourceFile(_Part):
-    """A file from outside that was read; ``modified`` in seconds since the epoch by its store's clock."""
+    """A file from outside that was read; ``modified`` in seconds since the epoch by its store's clock.
+
+    ``version``: the store's mark of the content, where it has one: a bucket's ETag.
+    """
 
     uri: str
     bytes: Count
     modified: float
+    version: str | None = None
+
+
+class QueryEntry(_Part):
+    """A statement that a database answered: whose connection, the sha256 of its text, when (seconds since the epoch).
+
+    Another time the same statement may be answered otherwise, and there is no way to ask again for what it was.
+    """
+
+    connection: str
+    statement: str
+    read_at: float
 
 
 class InputEntry(_Part):
-    """What one port was fed with: published runs, tables, a frozen listing of a source and its digest, or rows of a
-    fixture.
+    """What one port was fed with: published runs, tables, a frozen listing of a source and its digest, a query, or rows of
+    a fixture.
 
     A fixture is nobody's data: it has rows, and neither reads nor files. ``rows``: how many there were in the source
     or the fixture; None for runs and tables, whose reads say it, and where nobody counted.
@@ -157,6 +172,7 @@ class InputEntry(_Part):
     reads: tuple[ReadEntry, ...] = ()
     tables: tuple[TableRead, ...] = ()
     files: tuple[SourceFile, ...] = ()
+    query: QueryEntry | None = None
     digest: str | None = None
     rows: Count | None = None
 

@@ -27,8 +27,8 @@ _BY_FORM: Final = (
 OWN_WORDS: Final = frozenset(
     {
         "Annotated", "CSV", "DAG", "Input", "a", "an", "checks", "computed", "expected", "export", "extra", "fetched",
-        "flags", "got", "holds", "ids", "is", "it", "its", "key", "may", "missing", "no", "not", "nothing", "of",
-        "on", "one", "output", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team",
+        "flags", "got", "holds", "ids", "is", "it", "its", "key", "may", "missing", "new", "no", "not", "nothing", "of",
+        "on", "one", "other", "output", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team",
         "the", "there", "this", "two", "unknown", "which",
     }
 )  # fmt: skip

@@ -10,11 +10,11 @@ from typing import Any
 
 from framework.config import EdgeRef, ExportedConfig
 from framework.edges import PinnedRun, pin_runs, pin_table
-from framework.errors import ContractSkew, DefinitionError, NotYet, SchemaMismatch, TeamsparkError
+from framework.errors import ContractSkew, DefinitionError, NotYet, SchemaMismatch, TeamsparkError, together
 from framework.job import InputPort, JobContract, Run
 from framework.schema.compare import missing_for
 from framework.schema.spec import SchemaSpec
-from framework.sources import Listing, freeze
+from framework.sources import Listing, Query, freeze
 from framework.storage.paths import LOCAL_DAG, dated_run, run_path
 from framework.storage.publish import RunLog, Seen
 from framework.tables.log import TableLog
@@ -48,6 +48,14 @@ class SourceInput:
 
 
 @dataclass(frozen=True)
+class QueryInput:
+    """A port fed by a database, with a statement that was bound when the run was planned. Rows are what it answers then."""
+
+    port: InputPort
+    query: Query
+
+
+@dataclass(frozen=True)
 class FixtureInput:
     """A port fed by rows that somebody wrote down: laptops and tests only."""
 
@@ -62,7 +70,7 @@ class AbsentInput:
     port: InputPort
 
 
-PlannedInput = RunInput | TableInput | SourceInput | FixtureInput | AbsentInput
+PlannedInput = RunInput | TableInput | SourceInput | QueryInput | FixtureInput | AbsentInput
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ def make_plan(request: PlanRequest, world: World) -> Plan:
         except TeamsparkError as error:
             wrong.append(error)
     if wrong:
-        raise _first_of(wrong)
+        raise together(wrong)
     return Plan(config, contract, run, tuple(inputs), seen, run_path(config.key))
 
 
@@ -127,20 +135,6 @@ def run_of(config: ExportedConfig) -> Run:
     facts = config.run
     interval = (facts.start, facts.end) if facts.start is not None and facts.end is not None else None
     return Run(key=config.key, zone=facts.zone, logical_date=facts.logical_date, interval=interval)
-
-
-def _first_of(wrong: list[TeamsparkError]) -> TeamsparkError:
-    ordered = sorted(wrong, key=lambda error: error.retryable)
-    first, rest = ordered[0], ordered[1:]
-    first.details = (*first.details, *dict.fromkeys(_in_a_line(error) for error in rest))
-    return first
-
-
-def _in_a_line(error: TeamsparkError) -> str:
-    """Another error below the one that is told whole: what and where; what to do next is said once."""
-    place = f"{error.where}: " if error.where is not None else ""
-    got = f" ({error.got})" if error.got is not None else ""
-    return f"{place}{error.what}{got}" + "".join(f"; {line}" for line in error.details)
 
 
 def _require_same_contract(config: ExportedConfig, contract: JobContract) -> None:
@@ -193,7 +187,8 @@ def _resolve(port: InputPort, request: PlanRequest, run: Run, world: World) -> P
     if port.name in request.fixtures:
         return FixtureInput(port, request.fixtures[port.name])
     if port.source:
-        return SourceInput(port, freeze(port.source, world.teams, run))
+        found = freeze(port.source, world.teams, run, world.connections)
+        return QueryInput(port, found) if isinstance(found, Query) else SourceInput(port, found)
     edges = request.config.inputs.get(port.name, ())
     if port.table:
         return _tables(port, edges, request.config, world)

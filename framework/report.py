@@ -12,11 +12,14 @@ from framework.storage.publish import Published
 
 @dataclass(frozen=True)
 class Account:
-    """What happened on the way, beside the manifest. ``seconds`` by phase."""
+    """What happened on the way, beside the manifest. ``seconds`` by phase; bytes as in ``RunResult``."""
 
     verdict: Verdict
     seconds: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
+    bytes_hot: int = 0
+    bytes_cold: int = 0
 
 
 def result_of(published: Published, account: Account) -> RunResult:
@@ -33,6 +36,9 @@ def result_of(published: Published, account: Account) -> RunResult:
         rows_read=sum(map(_rows_of, manifest.inputs)),
         seconds={name: round(s, 3) for name, s in account.seconds.items()},
         warnings=account.warnings,
+        delivered=account.delivered,
+        bytes_hot=account.bytes_hot,
+        bytes_cold=account.bytes_cold,
     )
 
 
@@ -58,7 +64,10 @@ def lines(result: RunResult) -> Iterator[str]:
         return
     yield f"  path     {result.path}"
     yield f"  read     {result.rows_read:,} rows"
+    if result.bytes_hot or result.bytes_cold:
+        yield f"  hot      {result.bytes_hot:,} bytes in the cache, {result.bytes_cold:,} only in the store"
     for name, output in result.outputs.items():
         yield f"  {name:<8} {output.rows:,} rows, {output.bytes:,} bytes in {output.files} file(s)"
     yield f"  seconds  {', '.join(f'{name} {s:.2f}' for name, s in result.seconds.items())}"
+    yield from (f"  sent     {text}" for text in result.delivered)
     yield from (f"  warning  {text}" for text in result.warnings)

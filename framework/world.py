@@ -1,11 +1,15 @@
 """The outside of a run in one record: the teams, and a store for each. Everything above asks here, nothing else opens."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Self
 
+from framework.cache.base import Cache
+from framework.cache.none import NoCache
+from framework.cache.opening import open_cache
+from framework.connections import NONE, Connections
 from framework.errors import SetupError
 from framework.storage.base import Access, Store
 from framework.storage.keys import Keys
@@ -19,15 +23,17 @@ from framework.tenancy.places import DirectoryStore as DirectoryPlace
 
 @dataclass(frozen=True)
 class World:
-    """Team files, and how to open the store of a team.
+    """Team files, and how to open the store of a team, and the cache before it.
 
     ``private``: where this process writes instead of the team's store, so that a laptop or a test reads shared
-    outputs and never adds to them.
+    outputs and never adds to them. ``connections``: what was handed over to this process for sources and destinations.
     """
 
     teams: Teams
     store: Callable[[str], Store]
     private: Store | None = None
+    connections: Connections = field(default=NONE, repr=False)
+    cache: Callable[[str], Cache] = lambda _: NoCache()
 
     def output_store(self, team: str) -> Store:
         """The store that a run of ``team`` writes to."""
@@ -45,7 +51,13 @@ class World:
         def store(name: str) -> Store:
             return open_store(teams.team(name).store, workspace=teams.workspace, keys=keys)
 
-        return cls(teams, store)
+        @cache
+        def before(name: str) -> Cache:
+            # A laptop's run may be nobody's.
+            team = teams.by_name.get(name)
+            return NoCache() if team is None else open_cache(team, store(name), workspace=teams.workspace)
+
+        return cls(teams, store, cache=before)
 
     def accesses(self, teams: Iterable[str]) -> tuple[Access, ...]:
         """What Spark has to be told before it opens URIs of the stores of ``teams``, and of the one written to."""

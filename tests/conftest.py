@@ -5,10 +5,22 @@ import signal
 
 import pytest
 
+from tests.servers.alluxio import alluxio
 from tests.servers.buckets import s3_bucket, s3_place, s3_store
+from tests.servers.postgres import database, postgres
 from tests.servers.seaweed import seaweed
 
-__all__ = ["clean_environment", "interruptible", "s3_bucket", "s3_place", "s3_store", "seaweed"]
+__all__ = [
+    "alluxio",
+    "clean_environment",
+    "database",
+    "interruptible",
+    "postgres",
+    "s3_bucket",
+    "s3_place",
+    "s3_store",
+    "seaweed",
+]
 
 FOREIGN = ("AIRFLOW_", "AWS_", "TEAMSPARK_", "SPARK_", "PYSPARK_")
 

@@ -24,7 +24,20 @@ EPILOG: Final = (
 INTERRUPTED: Final = 130
 
 # In the order of the help; each is a module of framework.cli.commands that holds an ``app``.
-BUILTINS: Final = ("run", "explain", "check", "jobs", "outputs", "gc", "store", "path", "new", "jars", "doctor")
+BUILTINS: Final = (
+    "run",
+    "explain",
+    "check",
+    "jobs",
+    "outputs",
+    "gc",
+    "store",
+    "cache",
+    "path",
+    "new",
+    "jars",
+    "doctor",
+)
 
 
 class Root(TyperGroup):

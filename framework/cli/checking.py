@@ -1,14 +1,14 @@
 """Who would break whom: contracts and edges compared, and source text searched for what Spark Connect lacks. Pure."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from framework.config import EdgeRef
 from framework.errors import PolicyError, TeamsparkError
 from framework.exports import EdgesExport, TaskEdges
-from framework.identity import TaskKey
+from framework.identity import JobName, TaskKey
 from framework.job import InputPort, JobContract, other_kind
 from framework.schema.compare import missing_for
 from framework.tenancy.model import Teams
@@ -44,6 +44,40 @@ def check_edges(
     """Every finding of every edge, in the order of the tasks; ``teams`` adds the question who may read whom."""
     tasks = {one.task: one for one in edges.tasks}
     return tuple(finding for one in edges.tasks for finding in _check_task(one, tasks, contracts, teams))
+
+
+def check_sources(
+    contracts: Iterable[JobContract], declared: Callable[[str], Mapping[str, object]], teams: Iterable[str]
+) -> tuple[Finding, ...]:
+    """Mistakes in the teams' ``sources.yaml``, and sources that a job names and its team does not declare.
+
+    ``declared``: the sources of a team; it may raise. Jobs of ``shared`` take those of whoever runs them.
+    """
+    known: dict[str, Mapping[str, object]] = {}
+    findings: list[Finding] = []
+    for team in sorted(set(teams)):
+        try:
+            known[team] = declared(team)
+        except TeamsparkError as error:
+            findings += [Finding("error", f"jobs/{team}/sources.yaml", line) for line in error.details or (error.what,)]
+    for contract in contracts:
+        team = _team_of(contract.job)
+        for port in contract.inputs:
+            if port.source and team in known and port.source not in known[team]:
+                there = ", ".join(sorted(known[team])) or "none"
+                what = (
+                    f"port '{port.name}': jobs/{team}/sources.yaml declares no source '{port.source}'; it has {there}"
+                )
+                findings.append(Finding("error", contract.job, what))
+    return tuple(findings)
+
+
+def _team_of(job: str) -> str:
+    """The team of a job's name; nobody's for a job that a test defines."""
+    try:
+        return JobName.parse(job).team
+    except TeamsparkError:
+        return ""
 
 
 def _check_task(

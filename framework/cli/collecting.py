@@ -1,14 +1,16 @@
 """What ``gc`` finds in the stores of teams, and what becomes of it, as values."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from framework.cache.base import Cache
 from framework.cli.addresses import parse_parts
-from framework.errors import InputCorrupt
+from framework.errors import CacheUnavailable, InputCorrupt
 from framework.identity import RunKey, TaskKey
-from framework.storage.base import Store
+from framework.storage.base import ATTEMPT_FOLDER, Store
 from framework.storage.retention import Step, steps_of
 from framework.storage.runs import task_keys
 from framework.storage.sweep import carry_out, run_keys, store_now, survey
@@ -69,11 +71,21 @@ def collect(world: World, places: Iterable[str], sweep: Sweep) -> Iterator[Line 
     asked = [parse_parts(place, 3) for place in dict.fromkeys(places)] or [(team,) for team in world.teams.by_name]
     for parts in asked:
         store = world.store(parts[0])
+        kept = _Kept(store, world.cache(parts[0]))
         for task in (TaskKey(*parts),) if len(parts) == 3 else task_keys(store, *parts):
-            yield from _task(store, task, sweep)
+            yield from _task(kept, task, sweep)
 
 
-def _task(store: Store, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadable]:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where a team's data is kept, and kept hot."""
+
+    store: Store
+    cache: Cache
+
+
+def _task(kept: _Kept, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadable]:
+    store = kept.store
     keys = tuple(run_keys(store, task))
     # Once, and before any run is looked at: by then all is at least as old as it is taken for.
     now = store_now(store, task) if keys else 0.0
@@ -85,10 +97,26 @@ def _task(store: Store, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadab
             yield Unreadable(key, error)
             continue
         for step in steps:
-            yield Line(key, step, _outcome(store, key, step, sweep) if step.due <= now else "later")
+            yield Line(key, step, _outcome(kept, key, step, sweep) if step.due <= now else "later")
 
 
-def _outcome(store: Store, key: RunKey, step: Step, sweep: Sweep) -> str:
+def _outcome(kept: _Kept, key: RunKey, step: Step, sweep: Sweep) -> str:
     if sweep.who is None:
         return "due"
-    return "done" if carry_out(store, key, step, who=sweep.who) else "published first"
+    if not carry_out(kept.store, key, step, who=sweep.who):
+        return "published first"
+    if step.action == "delete":
+        with suppress(CacheUnavailable):  # what a cache holds of it, it lets go of by itself when it needs the room
+            kept.cache.free(kept.store, _folders(step))
+    return "done"
+
+
+def _folders(step: Step) -> list[str]:
+    """The attempts' folders that the files of ``step`` were in."""
+    return list(dict.fromkeys(_folder(file.path) for file in step.files))
+
+
+def _folder(path: str) -> str:
+    parts = path.split("/")
+    depth = next((n for n, part in enumerate(parts, 1) if ATTEMPT_FOLDER.fullmatch(part)), len(parts))
+    return "/".join(parts[:depth])

@@ -9,7 +9,7 @@ from framework.cli.running import session_settings
 from framework.cli.scope import Scope
 from framework.errors import SetupError
 from framework.java import find_java
-from framework.plan import FixtureInput, Plan, PlannedInput, RunInput, SourceInput, TableInput
+from framework.plan import FixtureInput, Plan, PlannedInput, QueryInput, RunInput, SourceInput, TableInput
 from framework.runner.stores import endpoints
 from framework.schema.spec import SchemaSpec
 from framework.spark.archive import archive_options, find_archive, fingerprint
@@ -53,9 +53,10 @@ def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
         ]
     if isinstance(planned, SourceInput):
         source = planned.listing.source
-        return [
-            {"from": f"source {source}", "path": str(file.path), "bytes": file.bytes} for file in planned.listing.files
-        ]
+        return [{"from": f"source {source}", "path": file.place, "bytes": file.bytes} for file in planned.listing.files]
+    if isinstance(planned, QueryInput):
+        query = planned.query
+        return [{"from": f"source {query.source}", "path": query.relation, "connection": query.spec.connection}]
     if isinstance(planned, FixtureInput):
         return [{"from": "fixture", "path": planned.fixture.origin, "rows": len(planned.fixture.rows)}]
     return []
@@ -64,7 +65,7 @@ def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
 def explain_settings(prepared: Prepared, scope: Scope, environ: Mapping[str, str]) -> tuple[Setting, ...]:
     """Every setting that the session would start with, and who set it; no JVM is started, nothing built or fetched."""
     config = prepared.request.config
-    buckets = endpoints(config, scope.world.writing_to(scope.local_store))
+    buckets = endpoints(prepared.request, scope.world.writing_to(scope.local_store))
     asked = session_settings(config, scope.workspace, quick=bool(prepared.request.fixtures))
     asked = replace(asked, stores=StoreAccess(store_settings(buckets)))
     submitted = submit_conf(environ, spark_home())

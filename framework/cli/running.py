@@ -1,6 +1,6 @@
 """Executing a prepared run on this machine, and comparing what it published with a case's expected rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,10 +13,10 @@ from framework.config import ExportedConfig, RunResult
 from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
 from framework.runner import RunOptions, execute
-from framework.runner.stores import endpoints
+from framework.runner.stores import endpoints, jar_sets
 from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
-from framework.spark.stores import S3Endpoint
+from framework.spark.stores import Extra, StoreAccess, store_access
 from framework.storage.base import Store
 from framework.storage.oserrors import translated
 from framework.storage.publish import Published, RunLog
@@ -57,8 +57,8 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
     """
     settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
     assert settings.log is not None
-    buckets = endpoints(prepared.request.config, world)
-    options = RunOptions(session=partial(_open, settings, buckets, bar), who=who(), observe=bar.phase)
+    access = partial(store_access, endpoints(prepared.request, world), jars=jar_sets(prepared.request))
+    options = RunOptions(session=partial(_open, settings, access, bar), who=who(), observe=bar.phase)
     try:
         result = execute(prepared.request, prepared.job, world, options)
     except TeamsparkError:
@@ -73,15 +73,14 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 
 def _open(
-    settings: SessionSettings, buckets: Mapping[str, S3Endpoint], bar: Bar
+    settings: SessionSettings, access: Callable[..., StoreAccess], bar: Bar, extra: Extra
 ) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
     from framework.spark.session import open_session
-    from framework.spark.stores import store_access
 
     if settings.log is not None:
         _require_writable(settings.log)
-    settings = replace(settings, stores=store_access(buckets, notice=bar.notice))
+    settings = replace(settings, stores=access(extra, notice=bar.notice))
     return open_session(settings, bar.stages, notice=bar.notice)
 
 

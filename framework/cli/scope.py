@@ -1,5 +1,6 @@
 """What every sub-command is told by the root's options: where the workspace is, and how much to say of an error."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,13 +73,26 @@ class Scope:
         return load_teams(self.workspace, self.team_files)
 
     @cached_property
-    def world(self) -> "World":
-        """The teams and their stores; a team's runs of this machine are found there too. Raises: ConfigError."""
-        from framework.cli.stores import WithLocalRuns
+    def shared(self) -> "World":
+        """The teams and their stores, as production sees them. Raises: ConfigError."""
         from framework.world import World
 
-        shared = World.of(self.workspace, self.team_files)
+        return World.of(self.workspace, self.team_files)
+
+    @cached_property
+    def world(self) -> "World":
+        """The same, with a team's runs of this machine found in its store too. Raises: ConfigError."""
+        from framework.cli.stores import WithLocalRuns
+
+        shared = self.shared
         return replace(shared, store=lambda team: WithLocalRuns(shared.store(team), self.local_store))
+
+    @cached_property
+    def connected(self) -> "World":
+        """The world with the connections of this laptop: for commands that read sources. Raises: ConfigError."""
+        from framework.connections import laptop_connections
+
+        return replace(self.world, connections=laptop_connections(self.workspace, os.environ))
 
     @contextmanager
     def importing(self) -> Iterator[None]:

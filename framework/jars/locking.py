@@ -48,6 +48,8 @@ RECIPES: Final = {
         "Spark reads and writes Delta tables",
         ("io.delta:delta-spark_4.2_2.13:4.4.0", "io.delta:delta-storage:4.4.0"),
     ),
+    # What its POM names besides are annotations for compilers.
+    "postgres": Recipe("Spark reads tables of PostgreSQL", ("org.postgresql:postgresql:42.7.14",)),
     "alluxio-server": Recipe("a cache's master, worker, proxy and command line", without=_SERVER_WITHOUT),
 }
 

@@ -14,6 +14,7 @@ from framework.identity import Epoch, RunKey
 
 CONFIG: Final = "{config}"
 RESULT: Final = "{result}"
+CONNECTIONS: Final = "{connections}"
 
 
 class Phase(StrEnum):
@@ -40,9 +41,10 @@ ADOPTABLE: Final = frozenset({Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED})
 class LaunchRequest:
     """Everything needed to start one run's process, as plain data.
 
-    In ``command`` the elements ``CONFIG`` and ``RESULT`` stand for the paths under which the process
-    finds ``config`` and must leave its result; only the launcher knows those. ``env`` is the whole
-    environment: nothing is inherited. ``directory`` is where the process starts. ``credentials`` is a file of more
+    In ``command`` the elements ``CONFIG``, ``CONNECTIONS`` and ``RESULT`` stand for the paths under which
+    the process finds ``config`` and ``connections`` and must leave its result; only the launcher knows
+    those. ``connections`` are secrets; None: there are none, and no file. ``env`` is the whole environment:
+    nothing is inherited. ``directory`` is where the process starts. ``credentials`` is a file of more
     variables, a JSON object, that the launched process reads and whoever launches it does not.
     """
 
@@ -54,6 +56,7 @@ class LaunchRequest:
     config: bytes = field(repr=False)
     env: Mapping[str, str] = field(repr=False, default_factory=dict)
     directory: Path | None = None
+    connections: bytes | None = field(repr=False, default=None)
     credentials: Path | None = None
 
 

@@ -24,14 +24,14 @@ from typing import Any, Final
 from framework.errors import ConfigError, RunLost
 from framework.identity import Epoch, RunKey
 from framework.launch import local_runner, sessions
-from framework.launch.base import CONFIG, RESULT, UNFINISHED, LaunchRequest, Phase, Status
+from framework.launch.base import CONFIG, CONNECTIONS, RESULT, UNFINISHED, LaunchRequest, Phase, Status
 
 POLITE_S: Final = 5.0
 """How long a run may take to end by itself after SIGTERM: Spark stops its JVM within about two seconds."""
 FORCED_S: Final = 10.0
 KILLED: Final = -int(signal.SIGKILL)
 _POLL_S: Final = 0.05
-_SECRETS: Final = ("config.json",)
+_SECRETS: Final = ("config.json", "connections.json")
 
 
 class LocalLauncher:
@@ -112,8 +112,10 @@ class LocalLauncher:
 def _fill(aside: Path, request: LaunchRequest) -> None:
     identity = {"key": asdict(request.key), "epoch": asdict(request.epoch), "clear_number": request.clear_number}
     (aside / "request.json").write_text(json.dumps({**identity, "command": request.command}), encoding="utf-8")
-    with os.fdopen(os.open(aside / "config.json", os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(request.config)
+    for name, data in zip(_SECRETS, (request.config, request.connections), strict=True):
+        if data is not None:
+            with os.fdopen(os.open(aside / name, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(data)
 
 
 def _appear(aside: Path, home: Path) -> bool:
@@ -128,7 +130,8 @@ def _appear(aside: Path, home: Path) -> bool:
 
 
 def _spawn(home: Path, lock: int, request: LaunchRequest) -> None:
-    places = {CONFIG: str(home / "config.json"), RESULT: str(home / "result.json")}
+    names = {CONFIG: "config.json", CONNECTIONS: "connections.json", RESULT: "result.json"}
+    places = {word: str(home / name) for word, name in names.items()}
     command = [places.get(word, word) for word in request.command]
     credentials = str(request.credentials or "")
     runner = [sys.executable, "-I", "-S", local_runner.__file__, str(home), str(lock), credentials, *command]

@@ -36,7 +36,7 @@ class MemoryLauncher:
 
     def clear(self, name: str) -> None:
         if name in self.requests:
-            self.requests[name] = replace(self.requests[name], config=b"", env={})
+            self.requests[name] = replace(self.requests[name], config=b"", env={}, connections=None)
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
         return self._log.get(name, b"")[offset : offset + limit]

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from framework.errors import TeamsparkError
+from framework.errors import CacheUnavailable, TeamsparkError
 from framework.job import Job, split_outputs
 from framework.job.digest import code_digest
 from framework.manifest import InputEntry, Manifest, OutputEntry
 from framework.plan import Plan
 from framework.runner.reading import Reads, read_inputs
+from framework.runner.route import Heat, Route
 from framework.runner.stopwatch import Stopwatch
 from framework.runner.writing import Writer, checked
 from framework.spark.failures import job_failed
@@ -23,9 +24,18 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+class Done(NamedTuple):
+    """What a computation has published, what is to be said of it, the way that it took, and how hot its inputs were."""
+
+    published: Published
+    warnings: tuple[str, ...]
+    route: Route
+    heat: Heat
+
+
 @dataclass(frozen=True)
 class Computation:
-    """One plan, carried out once."""
+    """One plan, carried out."""
 
     plan: Plan
     job: Job
@@ -33,15 +43,29 @@ class Computation:
     who: str
     watch: Stopwatch
 
-    def run(self, spark: "SparkSession") -> tuple[Published, tuple[str, ...]]:
+    def run(self, spark: "SparkSession", route: Route) -> Done:
+        """By ``route``; if the cache on it fails, once more without it, in an attempt of its own.
+
+        Raises: every leaf of TeamsparkError but CacheUnavailable.
+        """
+        try:
+            return self._run(spark, route)
+        except CacheUnavailable as error:
+            return self._run(
+                spark, route.past(f"the inputs were read again, from the store: {error.what} ({error.got})")
+            )
+
+    def _run(self, spark: "SparkSession", route: Route) -> Done:
         with _uncached(spark):
             with self.watch.phase("read"), foreign(self.plan.contract.job, "reading the inputs"):
-                reads = read_inputs(spark, self.plan, self.world)
+                heat = route.heat()
+                reads = read_inputs(spark, self.plan, self.world, route)
             with self.watch.phase("transform"):
                 frames = self._transform(spark, reads)
             with self.watch.phase("claim"):
                 attempt = self._claim()
-            return self._publish(spark, attempt, frames, reads)
+            published, warnings = self._publish(spark, attempt, frames, reads)
+            return Done(published, (*route.remarks, *warnings), route, heat)
 
     def _transform(self, spark: "SparkSession", reads: Reads) -> dict[str, "DataFrame"]:
         contract = self.plan.contract

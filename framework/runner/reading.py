@@ -3,21 +3,24 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from framework.datafile import DataFile
 from framework.edges import PinnedRun
-from framework.manifest import InputEntry, ReadEntry, SourceFile, TableRead
-from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, RunInput, SourceInput, TableInput
+from framework.manifest import InputEntry, QueryEntry, ReadEntry, SourceFile, TableRead
+from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, QueryInput, RunInput, SourceInput, TableInput
+from framework.runner.route import Leg, Route
+from framework.schema.spec import SchemaSpec
 from framework.spark.files import reading
+from framework.spark.jdbc import QueryRead, querying, read_query
 from framework.spark.landed import landing
 from framework.spark.read import read_published
 from framework.spark.rows import frame_of_rows
 from framework.spark.sources import SourceRead, SourceRows, read_source
 from framework.storage.attempts import published_files
-from framework.storage.paths import segment_of_date, task_path
+from framework.storage.paths import segment_of_date
 from framework.storage.publish import RunLog
 from framework.tables.pinning import PinnedTable
 from framework.world import World
@@ -32,6 +35,7 @@ class Reads:
 
     plan: Plan
     world: World
+    route: Route
     frames: Mapping[str, "DataFrame | None"]
     sources: Mapping[str, SourceRows]
 
@@ -40,8 +44,10 @@ class Reads:
         """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
         with ExitStack() as stack:
             for planned in self.plan.inputs:
-                files = list(planned_files(planned, self.world))
+                files = list(planned_files(planned, self.world, self.route))
                 where = f"{self.plan.config.key} input '{planned.port.name}'"
+                if isinstance(planned, QueryInput):
+                    stack.enter_context(querying(where=where))
                 if isinstance(planned, SourceInput):
                     stack.enter_context(landing(files, planned.listing.spec.options, where=where))
                 stack.enter_context(reading(files, where=where))
@@ -67,6 +73,8 @@ class Reads:
             yield InputEntry(port=planned.port.name, kind="table", tables=tuple(map(_table_read, planned.tables)))
         elif isinstance(planned, SourceInput):
             yield self._source(planned)
+        elif isinstance(planned, QueryInput):
+            yield self._query(planned)
         elif isinstance(planned, FixtureInput):
             yield InputEntry(port=planned.port.name, kind="fixture", rows=len(planned.fixture.rows))
 
@@ -85,18 +93,25 @@ class Reads:
     def _source(self, planned: SourceInput) -> InputEntry:
         planned.listing.require_unchanged()
         files = tuple(
-            SourceFile(uri=f"file://{file.path}", bytes=file.bytes, modified=file.modified_ns / 1e9)
+            SourceFile(uri=file.uri, bytes=file.bytes, modified=file.modified_ns / 1e9, version=file.version)
             for file in planned.listing.files
         )
         rows = sum(self.sources[planned.port.name].report.rows)
         return InputEntry(port=planned.port.name, kind="source", files=files, digest=planned.listing.digest, rows=rows)
 
+    def _query(self, planned: QueryInput) -> InputEntry:
+        query, read = planned.query, self.sources[planned.port.name]
+        asked = QueryEntry(connection=query.spec.connection, statement=query.digest, read_at=read.read_at)
+        return InputEntry(
+            port=planned.port.name, kind="source", query=asked, digest=query.digest, rows=sum(read.report.rows)
+        )
 
-def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
-    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily;
-    sources are measured here, since nobody has checked them before.
 
-    Raises: InputCorrupt, InputChanged, SchemaMismatch, CheckFailed.
+def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -> Reads:
+    """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily,
+    from where ``route`` says; sources are measured here, since nobody has checked them before.
+
+    Raises: InputCorrupt, InputChanged, CacheUnavailable, SchemaMismatch, CheckFailed.
     """
     frames: dict[str, DataFrame | None] = {}
     sources: dict[str, SourceRows] = {}
@@ -105,40 +120,51 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World) -> Reads:
         if isinstance(planned, SourceInput):
             sources[name] = _source(spark, planned, job=plan.contract.job)
             frames[name] = sources[name].frame
+        elif isinstance(planned, QueryInput):
+            sources[name] = _query(spark, planned, job=plan.contract.job)
+            frames[name] = sources[name].frame
         elif isinstance(planned, RunInput):
-            frames[name] = _published(spark, planned, world, job=plan.contract.job)
+            frames[name] = _published(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, TableInput):
             frames[name] = _tables(spark, planned, world, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
             frames[name] = None
-    return Reads(plan, world, frames, sources)
+    return Reads(plan, world, route, frames, sources)
 
 
 def _source(spark: "SparkSession", planned: SourceInput, *, job: str) -> SourceRows:
     spec, name = planned.listing.spec, planned.port.name
-    read = SourceRead(tuple(listed_files(planned)), spec.format, spec.options, spec.on_bad)
+    read = SourceRead(planned.listing.data(), spec.format, spec.options, spec.on_bad)
     where = f"{job} input '{name}' from source '{planned.listing.source}'"
     return read_source(spark, read, planned.port.schema, port=name, where=where)
 
 
-def _published(spark: "SparkSession", planned: RunInput, world: World, *, job: str) -> "DataFrame":
+def _query(spark: "SparkSession", planned: QueryInput, *, job: str) -> SourceRows:
+    query, name = planned.query, planned.port.name
+    read = QueryRead(query.relation, query.connection, query.spec.reader_options())
+    where = f"{job} input '{name}' from source '{query.source}'"
+    return read_query(spark, read, planned.port.schema, port=name, where=where)
+
+
+def _published(spark: "SparkSession", planned: RunInput, route: Route, *, job: str) -> "DataFrame":
     """All reads as one frame. A task's runs and indices of one schema are one scan, whatever their number."""
-    scans: dict[tuple[str, str], list[PinnedRun]] = {}
+    scans: dict[tuple[str, str, str], list[Leg]] = {}
     for read in planned.reads:
         schema = json.dumps(read.schema.to_json(), sort_keys=True)
-        key = read.published.key
-        scans.setdefault((world.store(key.team).uri(task_path(key.task)), schema), []).append(read)
-    frames = [
-        read_published(
-            spark,
-            [file for read in reads for file in data_files(read, world)],
-            spec=planned.port.schema,
-            written=reads[0].schema,
-            where=f"{job} input '{planned.port.name}' from {', '.join(read.path for read in reads[:3])}",
+        leg = route.leg(planned.port.name, read)
+        scans.setdefault((leg.location.uri.removesuffix(leg.folder), str(read.published.key.task), schema), []).append(
+            leg
         )
-        for reads in scans.values()
+    frames = [
+        _scan(
+            spark,
+            legs,
+            planned.port.schema,
+            where=f"{job} input '{planned.port.name}' from {', '.join(leg.read.path for leg in legs[:3])}",
+        )
+        for legs in scans.values()
     ]
     return _together(spark, frames, planned)
 
@@ -164,6 +190,12 @@ def _together(spark: "SparkSession", frames: "list[DataFrame]", planned: Planned
     return reduce(lambda one, other: one.unionByName(other), frames)
 
 
+def _scan(spark: "SparkSession", legs: list[Leg], spec: SchemaSpec, *, where: str) -> "DataFrame":
+    files = [file for leg in legs for file in data_files(leg)]
+    with reading(files, where=where):
+        return read_published(spark, files, spec=spec, written=legs[0].read.schema, where=where)
+
+
 def _table_read(table: PinnedTable) -> TableRead:
     moment = table.span.moment
     return TableRead(
@@ -176,23 +208,23 @@ def _table_read(table: PinnedTable) -> TableRead:
     )
 
 
-def planned_files(planned: PlannedInput, world: World) -> Iterator[DataFile]:
+def planned_files(planned: PlannedInput, world: World, route: Route) -> Iterator[DataFile]:
     """The data files behind one port."""
     if isinstance(planned, RunInput):
         for read in planned.reads:
-            yield from data_files(read, world)
+            yield from data_files(route.leg(planned.port.name, read))
     elif isinstance(planned, TableInput):
         for table in planned.tables:
             yield from table.data_files(world.store(table.task.team))
     elif isinstance(planned, SourceInput):
-        yield from listed_files(planned)
+        yield from planned.listing.data()
 
 
-def listed_files(planned: SourceInput) -> Iterator[DataFile]:
-    """The files of a frozen listing."""
-    return (DataFile(f"file://{file.path}", file.bytes) for file in planned.listing.files)
-
-
-def data_files(read: PinnedRun, world: World) -> tuple[DataFile, ...]:
-    """The files of one pinned output, with what its manifest says of them."""
-    return published_files(world.store(read.published.key.team), read.published, read.output)
+def data_files(leg: Leg) -> tuple[DataFile, ...]:
+    """The files of one pinned output where they are read, with what the manifest says of them. Its store opens them."""
+    published, folder = leg.read.published, leg.folder
+    files = published_files(leg.store, published, leg.read.output)
+    if not leg.location.cached:
+        return files
+    named = zip(files, published.paths(leg.read.output), strict=True)
+    return tuple(replace(file, uri=leg.location.uri + path.removeprefix(folder)) for file, path in named)

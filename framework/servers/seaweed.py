@@ -179,10 +179,15 @@ def _socket(name: str, port: int) -> Path:
     return Path(f"/tmp/seaweedfs-{name}-{port}.sock")  # noqa: S108 where SeaweedFS itself has its sockets
 
 
+def _sockets(ports: Mapping[str, int]) -> list[Path]:
+    """Where SeaweedFS puts its sockets; no option names the place of those of gRPC."""
+    plain = [_socket(name, port) for name, port in ports.items()]
+    return plain + [_socket(f"{name}-grpc", port + _TWIN) for name, port in ports.items()]
+
+
 def _unlink_sockets(ports: Mapping[str, int]) -> None:
-    for name, port in ports.items():
-        _socket(name, port).unlink(missing_ok=True)
-        _socket(f"{name}-grpc", port + _TWIN).unlink(missing_ok=True)  # no option names the place of these
+    for path in _sockets(ports):
+        path.unlink(missing_ok=True)
 
 
 def _silent(port: int) -> tuple[str, ...]:

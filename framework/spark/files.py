@@ -15,7 +15,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from framework.datafile import DataFile, local_path, mapped, readable, size_of
-from framework.errors import InputChanged, InputCorrupt, SetupError, TeamsparkError, clip
+from framework.errors import CacheUnavailable, InputChanged, InputCorrupt, SetupError, TeamsparkError, clip
 from framework.spark.faults import S3, store_fault
 
 _GONE: Final = re.compile(r"FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException|NoSuchFileException")
@@ -24,6 +24,9 @@ _READING: Final = re.compile(
 )
 _REPLACED: Final = "RemoteFileChangedException"
 _OBJECTS: Final = "s3a://"
+_CACHED: Final = "alluxio://"
+# A frame of a stack, or a class before a message: the client's own, or what it carries with it.
+_CACHE_CLIENT: Final = re.compile(r"\balluxio\.(?:client|exception|grpc|hadoop|retry|resource|shaded|util)\.")
 _PATTERN: Final = re.compile(r"[*?\[\]{}\\]")
 _CAUSE: Final = re.compile(r"^Caused by: (?:[\w.$]+: )?(.*)$", re.MULTILINE)
 
@@ -104,7 +107,8 @@ def reading(files: Sequence[DataFile], *, where: str) -> Iterator[None]:
     """A block in which Spark reads ``files``: its failure to read one of them becomes our error, naming the file.
 
     Any other failure passes through. Raises: InputCorrupt, InputChanged; StoreUnavailable or SetupError for an object
-    store that does not answer or refuses.
+    store that does not answer or refuses; CacheUnavailable for whatever happens to a file that is read through a cache,
+    since only the store can say whether it is the file.
     """
     try:
         yield
@@ -119,7 +123,10 @@ def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> 
     """What ``error`` says about ``files``; None when it is not about reading one of them."""
     text = full_text(error)
     named = [file for file in files if _names(text, file.uri)]
-    told = _object_failure(text, files, named, where)
+    cached = [file.uri for file in files if file.uri.startswith(_CACHED)]
+    if _CACHE_CLIENT.search(text) and not cached:
+        return None  # another block's: what it says of connections and refusals is not said of these files
+    told = _cache_failure(text, cached, named, where) or _object_failure(text, files, named, where)
     if told is not None or not named or not _READING.search(text):
         return told
     try:
@@ -128,9 +135,25 @@ def read_failure(error: Exception, files: Sequence[DataFile], *, where: str) -> 
         return found
     if _GONE.search(text):
         return changed([file.uri for file in named], where=where)
+    return corrupt([f"{file.uri}: {clip(_reason(text), 160)}" for file in named], where=where)
+
+
+def _cache_failure(text: str, cached: Sequence[str], named: Sequence[DataFile], where: str) -> TeamsparkError | None:
+    read = [file.uri for file in named if file.uri.startswith(_CACHED) and _READING.search(text)]
+    if not read and not (cached and _CACHE_CLIENT.search(text)):
+        return None
+    return CacheUnavailable(
+        "the cache did not deliver an input",
+        where=f"{where}: {(read or cached)[0]}",
+        got=clip(_reason(text), 200),
+        next_step="look at it: teamspark cache status",
+    )
+
+
+def _reason(text: str) -> str:
+    """The innermost cause that Java tells, else the first line."""
     causes = _CAUSE.findall(text)
-    reason = causes[-1] if causes else text.strip().splitlines()[0]
-    return corrupt([f"{file.uri}: {clip(reason, 160)}" for file in named], where=where)
+    return str(causes[-1]) if causes else text.strip().splitlines()[0]
 
 
 def _object_failure(

@@ -8,7 +8,6 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,14 +17,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from framework.datafile import DataFile, local_path
-from framework.errors import SchemaMismatch, SetupError, clip
+from framework.datafile import DataFile, mapped, readable
+from framework.errors import SchemaMismatch, clip
 from framework.schema.annotations import nearest
 from framework.schema.compare import readable_as, type_text
 from framework.schema.spec import Check, Column, SchemaSpec
 from framework.spark.columns import plain_type, spark_type
-from framework.spark.files import corrupt
+from framework.spark.files import changed, corrupt
 from framework.spark.read import literal
+from framework.spark.texts import text_bytes
 
 Format: TypeAlias = Literal["csv", "json", "parquet"]
 CORRUPT: Final = "_teamspark_unparsable"
@@ -46,16 +46,17 @@ Parsed: TypeAlias = tuple[DataFrame, tuple[Check, ...]]
 
 def _csv(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str) -> Parsed:
     """Files with one header at a time: given a schema, Spark takes columns by position, whatever the header says."""
-    headers = {file.uri: csv_header(file, source.options, where=where) for file in source.files}
+    found = mapped(lambda file: csv_header(file, source.options, where=where), source.files)
+    headers = {file.uri: header for file, header in zip(source.files, found, strict=True)}
     groups = _grouped({uri: header for uri, header in headers.items() if header})
-    _require(groups, lambda header: _csv_mistakes(header, spec), spec, where)
+    require(groups, lambda header: _csv_mistakes(header, spec), spec, where)
     frames = []
     for header, uris in groups.items():
         reader = spark.read.schema(_csv_schema(header, spec)).options(**source.options)
         # Without pruning Spark sees that a line has too few or too many fields; pruned, it does not look.
         reader = reader.options(columnPruning="false", header="true", mode="PERMISSIVE")
         frame = reader.option("columnNameOfCorruptRecord", CORRUPT).csv(list(uris))
-        frames.append(_declared(frame, header, spec))
+        frames.append(declared(frame, header, spec))
     return _union(spark, frames, spec), ()
 
 
@@ -75,7 +76,7 @@ def _csv_mistakes(header: Sequence[str], spec: SchemaSpec) -> Iterator[str]:
         elif header.count(column.source_name) > 1:
             yield f"{column.source_name}: {header.count(column.source_name)} columns of this name"
         else:
-            yield from _missing(column, header)
+            yield from missing(column, header)
 
 
 def _json(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str) -> Parsed:
@@ -93,7 +94,7 @@ def _json(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str
     absent = _absent(frame, lambda: inferring.json(uris).columns, spec)
     lost = [name for name in absent if not spec.column(name).has_default]
     there = [column.source_name for column in spec.columns if column.name not in absent or column.name in lost]
-    return _declared(frame, there, spec), tuple(Check(f"{name}.absent", None, "sql", "false") for name in lost)
+    return declared(frame, there, spec), tuple(Check(f"{name}.absent", None, "sql", "false") for name in lost)
 
 
 def _absent(frame: DataFrame, names: Callable[[], Sequence[str]], spec: SchemaSpec) -> list[str]:
@@ -109,22 +110,25 @@ def _absent(frame: DataFrame, names: Callable[[], Sequence[str]], spec: SchemaSp
 
 def _parquet(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str) -> Parsed:
     """Files with one schema at a time: each is read with its own types, then widened where no value changes."""
-    groups = _grouped({file.uri: parquet_columns(file, where=where) for file in source.files})
-    _require(groups, lambda columns: _parquet_mistakes(dict(columns), spec), spec, where)
+    found = mapped(lambda file: parquet_columns(file, where=where), source.files)
+    groups = _grouped({file.uri: columns for file, columns in zip(source.files, found, strict=True)})
+    require(groups, lambda columns: _parquet_mistakes(dict(columns), spec), spec, where)
     frames = []
     for columns, uris in groups.items():
         frame = spark.read.options(**source.options).parquet(*uris)
         types = {item.name: plain_type(item.jsonValue()["type"]) for item in frame.schema.fields}
-        _require({columns: uris}, partial(_type_mistakes, types, spec), spec, where)
+        require({columns: uris}, partial(type_mistakes, types, spec), spec, where)
         whole = frame.withColumn(CORRUPT, F.lit(None).cast("string"))
-        frames.append(_declared(whole, [name for name, _ in columns], spec))
+        frames.append(declared(whole, [name for name, _ in columns], spec))
     return _union(spark, frames, spec), ()
 
 
 def parquet_columns(file: DataFile, *, where: str) -> tuple[tuple[str, str], ...]:
-    """Names and Arrow types of the columns of ``file``. Raises: InputCorrupt, SetupError."""
+    """Names and Arrow types of the columns of ``file``. Raises: InputCorrupt, InputChanged, StoreUnavailable, SetupError."""
     try:
-        schema = pq.read_schema(_local(file, where))
+        schema = pq.read_schema(readable(file))
+    except FileNotFoundError as error:
+        raise changed([file.uri], where=where) from error
     except (OSError, pa.ArrowException) as error:
         raise corrupt([f"{file.uri}: its footer cannot be read ({clip(str(error), 120)})"], where=where) from error
     return tuple((item.name, str(item.type)) for item in schema)
@@ -132,7 +136,7 @@ def parquet_columns(file: DataFile, *, where: str) -> tuple[tuple[str, str], ...
 
 def _parquet_mistakes(columns: Mapping[str, str], spec: SchemaSpec) -> Iterator[str]:
     for column in spec.columns:
-        yield from _missing(column, columns)
+        yield from missing(column, columns)
         if columns.get(column.source_name, "").startswith("timestamp[ns"):
             yield (
                 f"{column.source_name}: holds nanoseconds, which Spark does not read; "
@@ -140,7 +144,7 @@ def _parquet_mistakes(columns: Mapping[str, str], spec: SchemaSpec) -> Iterator[
             )
 
 
-def _type_mistakes(types: Mapping[str, Any], spec: SchemaSpec, columns: object) -> Iterator[str]:
+def type_mistakes(types: Mapping[str, Any], spec: SchemaSpec, columns: object) -> Iterator[str]:
     for column in spec.columns:
         got = types.get(column.source_name)
         if got is not None and not readable_as(got, plain_type(column.type)):
@@ -162,7 +166,7 @@ def _grouped(facts: Mapping[str, tuple[Any, ...]]) -> dict[tuple[Any, ...], list
     return groups
 
 
-def _require(
+def require(
     groups: Mapping[tuple[Any, ...], Sequence[str]],
     mistakes: Callable[[tuple[Any, ...]], Iterable[str]],
     spec: SchemaSpec,
@@ -179,13 +183,13 @@ def _require(
         )
 
 
-def _missing(column: Column, names: Iterable[str]) -> Iterator[str]:
+def missing(column: Column, names: Iterable[str]) -> Iterator[str]:
     names = list(names)
     if column.source_name not in names and not column.has_default:
         yield f"{column.source_name}: missing, found {clip(', '.join(names), 150)}{nearest(column.source_name, names)}"
 
 
-def _declared(frame: DataFrame, there: Sequence[str], spec: SchemaSpec) -> DataFrame:
+def declared(frame: DataFrame, there: Sequence[str], spec: SchemaSpec) -> DataFrame:
     """The columns of ``spec`` by their own names, widened or filled, and ``CORRUPT``; ``there`` are names in the files."""
     columns = []
     for column in spec.columns:
@@ -206,7 +210,7 @@ def _union(spark: SparkSession, frames: Sequence[DataFrame], spec: SchemaSpec) -
 def csv_header(file: DataFile, options: Mapping[str, str], *, where: str) -> tuple[str, ...]:
     """The names in the first line of ``file``; none for an empty file. Compressed files are known by their suffix.
 
-    Raises: InputCorrupt, SetupError.
+    Raises: InputCorrupt, InputChanged, StoreUnavailable, SetupError.
     """
     told = {option.lower(): value for option, value in options.items()}
     separator = told.get("sep", told.get("delimiter", ",")).replace("\\t", "\t")
@@ -232,15 +236,10 @@ def _first_line(file: DataFile, options: Mapping[str, str], where: str) -> str:
     encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     comment = options.get("comment", "")
     try:
-        with pa.input_stream(str(_local(file, where)), compression="detect") as raw:
+        with text_bytes(file) as raw:
             lines = (line.rstrip("\r\n") for line in io.TextIOWrapper(raw, encoding=encoding))
             return next((line for line in lines if line.strip() and not (comment and line.startswith(comment))), "")
+    except FileNotFoundError as error:
+        raise changed([file.uri], where=where) from error
     except (OSError, pa.ArrowException, ValueError, LookupError) as error:
         raise corrupt([f"{file.uri}: its first line cannot be read ({clip(str(error), 120)})"], where=where) from error
-
-
-def _local(file: DataFile, where: str) -> Path:
-    path = local_path(file.uri)
-    if path is None:
-        raise SetupError("sources are read on this machine's file system only", where=where, got=clip(file.uri))
-    return path

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from framework.datafile import DataFile, local_path
-from framework.errors import CheckFailed, InputChanged, InputCorrupt, clip
+from framework.datafile import DataFile
+from framework.errors import CheckFailed, InputChanged, InputCorrupt, StoreUnavailable, clip
+from framework.spark.texts import text_bytes
 
 PLACES: Final = 5
 _CHUNK: Final = 2**20
@@ -60,12 +61,13 @@ def _damaged(lines: Sequence[tuple[DataFile, str]], options: Mapping[str, str], 
 
 def _flaw(file: DataFile, options: Mapping[str, str]) -> str | None:
     """What a look at the bytes of a text file says; None: nothing."""
-    path = local_path(file.uri)
-    if path is None or _encoding(options) not in _ENCODINGS or path.suffix == ".parquet":
+    if file.by_spark_only or _encoding(options) not in _ENCODINGS or file.uri.endswith(".parquet"):
         return None
     try:
-        with pa.input_stream(str(path), compression="detect") as raw:
+        with text_bytes(file) as raw:
             return _not_text(raw)
+    except StoreUnavailable:
+        return None  # nobody knows more than before
     except (OSError, pa.ArrowException) as error:
         return f"cannot be unpacked to its end: cut short, or not what its suffix says ({clip(str(error), 120)})"
 
@@ -119,15 +121,14 @@ def _places(texts: set[str], files: Sequence[DataFile], encoding: str) -> Iterat
     """File and line of the first few lines that are one of ``texts``."""
     room = PLACES
     for file in files:
-        path = local_path(file.uri)
-        if path is None or not texts or path.stat().st_size > _LOOKED_AT or not room:
+        if file.by_spark_only or not texts or (file.bytes or 0) > _LOOKED_AT or not room:
             continue
-        with pa.input_stream(str(path), compression="detect") as raw:
+        with text_bytes(file) as raw:
             lines = enumerate(io.TextIOWrapper(raw, encoding=encoding, errors="replace"), 1)
             found = [number for number, line in lines if line.rstrip("\r\n") in texts][:room]
         room -= len(found)
         if found:
-            yield f"{path.name} line {', '.join(map(str, found))}"
+            yield f"{file.uri.rpartition('/')[2]} line {', '.join(map(str, found))}"
 
 
 def _encoding(options: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ Layer: TypeAlias = Literal["platform", "team", "author", "spark-submit"]
 
 DEFAULT_MASTER: Final = "local[2]"
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
+EXECUTOR_OPTIONS: Final = "spark.executor.extraJavaOptions"
 JARS: Final = "spark.jars"
 
 _DEFAULTS: Final[Mapping[str, str]] = {
@@ -130,7 +131,12 @@ def effective_settings(
         ("author", settings.conf),
         ("platform", last),
     )
-    added = {JAVA_OPTIONS: (" ", tuple(java_options)), JARS: (",", _jar_uris(settings.stores))}
+    stores = settings.stores
+    added = {
+        JAVA_OPTIONS: (" ", (*java_options, *stores.java_options)),
+        EXECUTOR_OPTIONS: (" ", stores.java_options),
+        JARS: (",", _jar_uris(stores)),
+    }
     keys = sorted({key for _, conf in layers for key in conf} | {key for key, (_, more) in added.items() if more})
     return tuple(_setting(key, layers, *added.get(key, ("", ()))) for key in keys)
 

@@ -4,8 +4,9 @@ Columns are found by name, never by position. What cannot be read as declared is
 other check of the schema is measured here too, because no manifest vouches for these rows.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from pyspark.sql import DataFrame, SparkSession
@@ -45,10 +46,11 @@ class SourceRead(SourceFiles):
 
 @dataclass(frozen=True, slots=True)
 class SourceRows:
-    """The rows to work with, and what was measured about all that were there."""
+    """The rows to work with, what was measured about all that were there, and when: seconds since the epoch."""
 
     frame: DataFrame
     report: CheckReport
+    read_at: float = field(default_factory=time.time)
 
 
 def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, port: str, where: str) -> SourceRows:
@@ -68,12 +70,25 @@ def read_source(spark: SparkSession, source: SourceRead, spec: SchemaSpec, *, po
         if source.format != "parquet" and sum(file.bytes or 0 for file in source.files) <= _KEPT_BYTES:
             # Text is slow to parse, and what was measured is then also what is used, however often it is used.
             frame = frame.persist()
-        parse = Check(PARSE, None, "sql", _parsed(spec), source.on_bad)
-        ruled = replace(spec, rules=(parse, *more, *spec.rules))
+        ruled = _ruled(spec, source.on_bad, more)
         try:
             return _measured(frame, ruled, port=port, where=where)
         except CheckFailed as error:
             raise unparsed(error, f"{port}.{PARSE}", _bad(frame, ruled), source.files, source.options) from error
+
+
+def read_parsed(frame: DataFrame, spec: SchemaSpec, *, port: str, where: str) -> SourceRows:
+    """Rows that have their types already, in a frame of the declared columns and ``CORRUPT``: kept and measured.
+
+    Raises: CheckFailed, ConfigError for a rule that cannot be asked of them.
+    """
+    verify_rules(frame, spec, where=where)
+    return _measured(frame.persist(), _ruled(spec, "fail", ()), port=port, where=where)
+
+
+def _ruled(spec: SchemaSpec, on_bad: BadRows, more: Iterable[Check]) -> SchemaSpec:
+    parse = Check(PARSE, None, "sql", _parsed(spec), on_bad)
+    return replace(spec, rules=(parse, *more, *spec.rules))
 
 
 def _bad(frame: DataFrame, spec: SchemaSpec) -> Iterator[str | None]:

@@ -67,10 +67,22 @@ class S3Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoreAccess:
-    """What sessions get for their stores: ``conf``, which nobody overrides, and ``jars``. Empty for directories."""
+    """What sessions get for their stores: ``conf``, which nobody overrides, ``jars``, and ``java_options`` of the driver
+    and of executors. Empty for directories.
+    """
 
     conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     jars: tuple[Path, ...] = ()
+    java_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a session needs besides, as whoever asks for it says: settings, sets of jars by name, options of its JVMs."""
+
+    conf: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    jar_sets: tuple[str, ...] = ()
+    java_options: tuple[str, ...] = ()
 
 
 def s3a_settings(default: S3Endpoint, buckets: Mapping[str, S3Endpoint] = MappingProxyType({})) -> dict[str, str]:
@@ -89,12 +101,25 @@ def store_settings(buckets: Mapping[str, S3Endpoint]) -> dict[str, str]:
     return s3a_settings(next(iter(buckets.values())), buckets) if buckets else {}
 
 
-def store_access(buckets: Mapping[str, S3Endpoint], *, notice: Notice = _LOG.warning) -> StoreAccess:
-    """What ``SessionSettings.stores`` is for a run: nothing where no store is S3. Jars that are missing are fetched first.
+def store_access(
+    buckets: Mapping[str, S3Endpoint],
+    extra: Extra | None = None,
+    *,
+    jars: tuple[str, ...] = (),
+    notice: Notice = _LOG.warning,
+) -> StoreAccess:
+    """What ``SessionSettings.stores`` is for a run: nothing where no store is S3 and nothing ``extra`` is wanted.
+
+    Jars that are missing are fetched first.
+
+    ``jars``: sets that are needed besides.
 
     Raises: ConfigError; SetupError or StoreUnavailable when jars are missing and cannot be had.
     """
-    return StoreAccess(store_settings(buckets), ensure_jars("s3a", notice=notice)) if buckets else StoreAccess()
+    more = extra or Extra()
+    sets = (*(("s3a",) if buckets else ()), *jars, *more.jar_sets)
+    paths = ensure_jars(*sets, notice=notice) if sets else ()
+    return StoreAccess({**store_settings(buckets), **more.conf}, paths, more.java_options)
 
 
 def _place(prefix: str, at: S3Endpoint) -> dict[str, str]:

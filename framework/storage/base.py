@@ -8,9 +8,9 @@ Paths are logical: absolute, ``/``-separated, made by ``framework.storage.paths`
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import IO, Final, Protocol
 
 from framework.datafile import Readable
 from framework.errors import PathError, StoreUnavailable
@@ -111,6 +111,16 @@ class Store(Protocol):
         """What pyarrow opens for ``path``, anew with each call.
 
         Raises: FileNotFoundError, StoreUnavailable, SetupError; a path of this machine is not looked at yet.
+        """
+
+
+class Depot(Store, Protocol):
+    """A store that also takes whole files from elsewhere: where outputs are delivered to."""
+
+    def put_file(self, path: str, opened: Callable[[], IO[bytes]]) -> None:
+        """Make the bytes of what ``opened`` opens durable under ``path``; it appears whole or not.
+
+        A name is only ever given the same bytes, so it does not matter who is last. Raises: StoreUnavailable, SetupError.
         """
 
 

@@ -7,16 +7,18 @@ loops. Functions raise OSError as the system does; ``framework.storage.oserrors`
 import ctypes
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import IO, Final
 
 from framework.errors import StoreUnavailable
 from framework.storage.base import Entry
 from framework.storage.ownership import Ownership
 
 TEMPORARY: Final = ".put-"
+_COPIED: Final = 1 << 20
 FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -57,6 +59,16 @@ def write_synced(folder: int, name: str, data: bytes, owned: Ownership | None = 
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]
+        os.fsync(file.fileno())
+
+
+def copy_synced(folder: int, name: str, source: IO[bytes], owned: Ownership | None = None) -> None:
+    """A new file with all that ``source`` holds, durable but for its name. Raises: OSError; SetupError."""
+    with os.fdopen(os.open(name, _NEW, 0o644, dir_fd=folder), "wb") as file:
+        if owned is not None:
+            owned.apply(file.fileno(), name)
+        shutil.copyfileobj(source, file, _COPIED)
+        file.flush()
         os.fsync(file.fileno())
 
 

@@ -1,9 +1,10 @@
 """The in-memory peer of the real stores: the same promises, for tests and dry runs. It ships."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from threading import Lock
+from typing import IO
 
 from framework.storage.base import Access, Entry, SlotTaken, check_deletable, check_size, split_file, split_path
 
@@ -25,6 +26,11 @@ class MemoryStore:
             if path in self._files:
                 raise SlotTaken(path)
             self._files[path] = (bytes(data), time.time())
+
+    def put_file(self, path: str, opened: Callable[[], IO[bytes]]) -> None:
+        split_file(path)
+        with opened() as source:
+            self._files[path] = (source.read(), time.time())
 
     def read(self, path: str) -> bytes | None:
         split_file(path)

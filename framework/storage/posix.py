@@ -7,11 +7,11 @@ folder is opened relative to its parent, so a link planted between two look-ups 
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from framework.errors import SetupError
 from framework.storage import descriptors
@@ -85,6 +85,18 @@ class DirectoryStore:
                 raise SlotTaken(path) from error
             finally:
                 with suppress(OSError):  # left-over temporaries are never listed; the outcome is decided
+                    os.unlink(temporary, dir_fd=folder)
+            os.fsync(folder)
+
+    def put_file(self, path: str, opened: Callable[[], IO[bytes]]) -> None:
+        parents, name = split_file(path)
+        temporary = f"{descriptors.TEMPORARY}{secrets.token_hex(8)}"
+        with translated(path), opened() as source, self._folder(parents, create=True) as folder:
+            try:
+                descriptors.copy_synced(folder, temporary, source, self._owned)
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                with suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
             os.fsync(folder)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from framework.storage.keys import Keys
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 CONNECTIONS: Final = 32
 CONNECT_S: Final = 5
 READ_S: Final = 20
+# Several files are sent at a time already; each in parts of what a worker's memory has room for.
+PARTS: Final = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Bucket:
 def connect(bucket: Bucket, keys: Keys | None = None) -> "S3Client":
     """A client with ``keys``, else with credentials of boto3's default chain, which refreshes them. It asks nothing yet."""
     # A session of its own: the default one is shared, and not made to be used by threads.
-    return boto3.session.Session(keys.access if keys else None, keys.secret if keys else None).client(
+    session = boto3.session.Session(keys.access, keys.secret, keys.token) if keys else boto3.session.Session()
+    return session.client(
         "s3",
         endpoint_url=bucket.endpoint,
         region_name=bucket.region,

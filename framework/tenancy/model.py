@@ -1,5 +1,6 @@
 """The team file as a record, and the questions asked of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey, check_team
 from framework.records import Record
 from framework.schema.annotations import nearest
-from framework.tenancy.places import StorePlace
+from framework.tenancy.places import AlluxioPlace, StorePlace
 
 
 def _team(name: str) -> str:
@@ -31,10 +32,14 @@ def _task(text: str) -> str:
 def _pattern(text: str) -> str:
     if "*" in text.removesuffix("/*") or text in ("/*", "*"):
         raise ValueError("expected a path, or a path ending in '/*' for everything below it")
+    if "://" in text and not _IN_BUCKET.fullmatch(text):
+        raise ValueError("expected s3://<bucket>/<key>, s3://<bucket>/<folder>/* or s3://<bucket>/*")
     return text
 
 
 TEAM_FILES: Final = "k8s/teams"
+_S3: Final = "s3://"
+_IN_BUCKET: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+")
 
 TeamName = Annotated[str, AfterValidator(_team)]
 
@@ -47,12 +52,14 @@ class Grant(Record):
 
 
 class Team(Record):
-    """One team file."""
+    """One team file. ``reads`` and ``writes``: places outside, beside the team's own store."""
 
     team: TeamName
     owners: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(min_length=1)
     store: StorePlace
+    cache: AlluxioPlace | None = None
     reads: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
+    writes: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     grants: tuple[Grant, ...] = ()
 
     @model_validator(mode="after")
@@ -100,16 +107,35 @@ class Teams:
             next_step=f"ask its owners to add: grants: [{{to: {consumer}, read: [{wanted}]}}]",
         )
 
-    def require_read(self, name: str, place: Path) -> None:
-        """Raises: PolicyError unless the team file's ``reads`` cover ``place`` (an absolute, resolved path)."""
-        if not any(self._covers(pattern, place) for pattern in self.team(name).reads):
+    def require_read(self, name: str, place: str) -> None:
+        """Raises: PolicyError unless the team file's ``reads`` cover ``place``: an absolute, resolved path, or
+        ``s3://bucket/key``.
+        """
+        if not self.may_read(name, place):
             raise PolicyError(
                 f"team '{name}' may not read this place",
-                got=str(place),
+                got=place,
                 expected=f"a place covered by 'reads' in {self.file(name)}",
                 next_step="add the place, or '<directory>/*', to reads",
             )
 
-    def _covers(self, pattern: str, place: Path) -> bool:
-        allowed = (self.workspace / pattern.removesuffix("/*")).resolve()
-        return allowed in place.parents if pattern.endswith("/*") else allowed == place
+    def require_write(self, name: str, place: str) -> None:
+        """Raises: PolicyError unless the team file's ``writes`` cover ``place``, a path or ``s3://bucket/key``."""
+        if not any(self._covers(pattern, place) for pattern in self.team(name).writes):
+            raise PolicyError(
+                f"team '{name}' may not deliver to this place",
+                got=place,
+                expected=f"a place covered by 'writes' in {self.file(name)}",
+                next_step="add the place, or '<directory>/*', to writes",
+            )
+
+    def may_read(self, name: str, place: str) -> bool:
+        """Whether the team file's ``reads`` cover ``place``, as ``require_read`` has it. Raises: ConfigError."""
+        return any(self._covers(pattern, place) for pattern in self.team(name).reads)
+
+    def _covers(self, pattern: str, place: str) -> bool:
+        if _S3 in (pattern[: len(_S3)], place[: len(_S3)]):
+            # A key is no path: it is compared as it is, and who opens it sees to it that Hadoop does so too.
+            return place.startswith(pattern[:-1]) if pattern.endswith("/*") else place == pattern
+        allowed, path = (self.workspace / pattern.removesuffix("/*")).resolve(), Path(place)
+        return allowed in path.parents if pattern.endswith("/*") else allowed == path

@@ -1,11 +1,11 @@
-"""Where a team keeps its outputs, as its team file says: names and addresses, never a credential."""
+"""Where a team keeps its outputs, and its cache before them, as its team file says: addresses, never a credential."""
 
 import re
 from enum import StrEnum
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, NonNegativeInt
+from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
 
 from framework.records import Record
 
@@ -14,6 +14,8 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _REGION: Final = re.compile(r"[a-z0-9-]+")
 _MODE: Final = re.compile(r"0[0-7]{3}")
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+")
+_SIZE: Final = re.compile(r"[1-9]\d{0,5}(?:Mi|Gi)")
 
 
 def _bucket(name: str) -> str:
@@ -28,13 +30,13 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _region(name: str) -> str:
+def check_region(name: str) -> str:
     if not _REGION.fullmatch(name):
         raise ValueError("expected a region's name, such as eu-west-1")
     return name
 
 
-def _endpoint(url: str) -> str:
+def check_endpoint(url: str) -> str:
     """Credentials in a URL would be in every log."""
     try:
         parts = urlsplit(url)
@@ -88,8 +90,8 @@ class BucketStore(Record):
     kind: Literal["s3"]
     bucket: Annotated[str, AfterValidator(_bucket)]
     prefix: Annotated[str, AfterValidator(_prefix)] = ""
-    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
-    region: Annotated[str, AfterValidator(_region)] | None = None
+    endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = None
+    region: Annotated[str, AfterValidator(check_region)] | None = None
 
 
 class StoreKind(StrEnum):
@@ -101,3 +103,39 @@ class StoreKind(StrEnum):
 
 
 StorePlace: TypeAlias = Annotated[DirectoryStore | EfsStore | BucketStore, Field(discriminator="kind")]
+
+
+def _memory(text: str) -> str:
+    if not _SIZE.fullmatch(text):
+        raise ValueError("expected a number and Mi or Gi, such as 512Mi")
+    return text
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (colon and _HOST.fullmatch(host) and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("expected host:port, of Alluxio's master")
+    return text
+
+
+class AlluxioPlace(Record):
+    """An Alluxio before the team's store.
+
+    Without ``master`` and ``proxy`` it is one of this machine, of that much ``memory``: ``teamspark cache up``. With them
+    it is somebody's who has mounted the store there: ``master`` is host:port, ``proxy`` an address.
+    """
+
+    kind: Literal["alluxio"]
+    memory: Annotated[str, AfterValidator(_memory)] = "512Mi"
+    master: Annotated[str, AfterValidator(_address)] | None = None
+    proxy: Annotated[str, AfterValidator(check_endpoint)] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.master is None) != (self.proxy is None):
+            raise ValueError("expected master and proxy, or neither for a cache of this machine")
+        return self
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(self.memory[:-2]) * {"Mi": 2**20, "Gi": 2**30}[self.memory[-2:]]

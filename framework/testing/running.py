@@ -103,7 +103,7 @@ class JobRunner:
         asked = LaptopRun(job_name(type(job)), moment, datetime.now(UTC), job.model_dump(mode="json"))
         config = laptop_config(asked, self.root)
         store = DirectoryStore(self.root / config.epoch.incarnation)
-        options = RunOptions(session=lambda: nullcontext(self.spark), who="test")
+        options = RunOptions(session=lambda _: nullcontext(self.spark), who="test")
         world = World(Teams(self.root, {}), lambda _: store)
         result = execute(PlanRequest(config, signature_of(type(job)).contract, fixtures), job, world, options)
         published = RunLog(store, config.key).newest()

@@ -96,7 +96,21 @@ def _body(name: str, *tasks: str) -> str:
         ),
         (
             'Spark(task_id="t", job=JOB, job_config={"output": {"default": {"destinations": [{"type": "s3"}]}}})',
-            ["output.default.destinations", "not supported in this version"],
+            ["t: job_config.output.default.destinations.0.data.bucket: missing", "destinations.0.data.path: missing"],
+        ),
+        (
+            'Spark(task_id="t", job=JOB, job_config={"output": {"default": {"destinations": [{"type": "s4", "data": {}}]}}})',
+            ["destinations.0.type: no destination 's4'", "there are path, postgres, s3"],
+        ),
+        (
+            'Spark(task_id="t", job=JOB, job_config={"output": {"default": {"destinations": ['
+            '{"type": "postgres", "data": {"table": "a.b.c", "postgres_conn_id": "{{ var.value.x }}"}},'
+            '{"type": "s3", "data": {"bucket": "{{ ds }}", "path": "a/../b", "aws_conn_id": "a b"}}]}}})',
+            [
+                "destinations.0.data.table: expected <schema>.<table>",
+                "destinations.1.data.path: expected folders",
+                "destinations.1.data.aws_conn_id: expected text that matches",
+            ],
         ),
         (
             'Spark(task_id="t", job=JOB, job_config={"inputs": {}, "input": {"operators": [{"task": "a"}]}, "parameters": 3})',

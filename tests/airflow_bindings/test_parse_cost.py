@@ -74,6 +74,24 @@ def test_spark_settings_cost_one_small_module_and_only_where_there_are_some(
     assert "framework.spark" not in loaded
 
 
+DELIVERED = """job_config={"output": {"default": {"destinations": [
+    {"type": "s3", "data": {"bucket": "reports", "path": "a", "aws_conn_id": "x"}},
+    {"type": "postgres", "data": {"table": "a.b", "postgres_conn_id": "y"}}]}}}"""
+
+
+def test_destinations_are_checked_without_what_delivers_to_them(
+    extra: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = OURS.replace('parameters={"n": 1}', DELIVERED)
+
+    loaded = _loaded(source + LINKED, tmp_path_factory.mktemp("home"))
+
+    assert "framework.destinations.kinds" not in extra
+    assert "framework.destinations.kinds" in loaded
+    assert {module for module in loaded if module.partition(".")[0] in (*HEAVY, "psycopg", "py4j")} == set()
+    assert not [module for module in loaded if module.startswith("framework.spark")]
+
+
 def test_an_unknown_name_is_no_attribute() -> None:
     import airflow_bindings
 

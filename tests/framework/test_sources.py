@@ -34,7 +34,9 @@ def declare(place: Path, line: str) -> None:
 
 
 def frozen(place: Path, name: str = "raw") -> Listing:
-    return freeze(name, load_teams(place), RUN)
+    found = freeze(name, load_teams(place), RUN)
+    assert isinstance(found, Listing)
+    return found
 
 
 def test_a_days_files_are_listed_with_size_and_time(place: Path) -> None:
@@ -44,7 +46,7 @@ def test_a_days_files_are_listed_with_size_and_time(place: Path) -> None:
 
     listing = frozen(place)
 
-    assert [file.path.name for file in listing.files] == ["20130101-a.csv", "20130101-b.csv"]
+    assert [file.place.rpartition("/")[2] for file in listing.files] == ["20130101-a.csv", "20130101-b.csv"]
     assert all(file.bytes == 2 for file in listing.files)
 
 
@@ -102,7 +104,7 @@ def test_a_permitted_link_target_is_read(place: Path) -> None:
     (place / "landing/link.csv").symlink_to(place / "landing/a.csv")
     declare(place, "raw: {format: csv, uri: landing/link.csv}")
 
-    assert [file.path.name for file in frozen(place).files] == ["a.csv"]
+    assert [file.place.rpartition("/")[2] for file in frozen(place).files] == ["a.csv"]
 
 
 def test_an_unknown_source_names_those_there_are(place: Path) -> None:
@@ -118,7 +120,10 @@ def test_an_unknown_source_names_those_there_are(place: Path) -> None:
         ("raw: {format: xml, uri: a}", "raw.format"),
         ("raw: {format: csv}", "raw.uri"),
         ("raw: {format: csv, uri: 'a/{run.conf}'}", "unknown placeholder {run.conf}"),
-        ("raw: {format: csv, uri: 's3://bucket/a'}", "object stores are not supported"),
+        ("raw: {format: csv, uri: 'gs://bucket/a'}", "s3://<bucket>/<key>"),
+        ("raw: {format: csv, uri: 's3://{run.date}/a'}", "s3://<bucket>/<key>"),
+        ("raw: {format: csv, uri: a, region: eu-west-1}", "are for an uri s3://"),
+        ("raw: {format: csv, uri: 's3://bucket/a', endpoint: 'http://me:pw@host'}", "without user"),
         ("raw: {format: csv, uri: a, fresh: soon}", "raw.fresh"),
         ("raw: [", "not YAML"),
     ],

@@ -97,7 +97,7 @@ def run(world: World, spark: SparkSession, task: str, day: date) -> RunResult:
         workspace=str(world.teams.workspace),
     )
     job = load_job(job_name)
-    options = RunOptions(session=lambda: nullcontext(spark), who="test")
+    options = RunOptions(session=lambda _: nullcontext(spark), who="test")
     result = execute(PlanRequest(config, contract_of(job)), build_job(job, parameters), world, options)
     assert result.verdict == "published"
     return result

@@ -89,7 +89,7 @@ class SparkRun:
             workspace=str(place),
         )
         trace = partial(_trace, place, generation, attempt)
-        options = RunOptions(session=self.session, who="sweep", observe=trace)
+        options = RunOptions(session=lambda _: self.session(), who="sweep", observe=trace)
         store = DirectoryStore(place / "store")
         execute(PlanRequest(config, contract_of(Numbers)), job, World(Teams(place, {}), lambda _: store), options)
 

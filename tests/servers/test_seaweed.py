@@ -46,7 +46,7 @@ def test_a_server_that_is_stopped_leaves_no_file() -> None:
         files = _files_of(server.pid)
         assert (home / "s3.json").exists()
         assert all(file.exists() for file in files)
-        assert len(files) == 5
+        assert len(files) == 7
 
     assert not any(file.exists() for file in files)
     assert not _alive(server.pid)
@@ -54,10 +54,12 @@ def test_a_server_that_is_stopped_leaves_no_file() -> None:
 
 def _files_of(pid: int) -> list[Path]:
     """Its folder and its sockets."""
-    ports = re.findall(r"-(\w+)\.port\.grpc=(\d+)", Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
+    command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    grpc = re.findall(r"-(\w+)\.port\.grpc=(\d+)", command)
     return [
         Path(f"/proc/{pid}/cwd").resolve(),
-        *(Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock") for name, port in ports),
+        *(Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock") for name, port in grpc),
+        *map(Path, re.findall(r"\.localSocket=(\S+)", command)),
     ]
 
 

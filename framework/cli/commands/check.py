@@ -36,7 +36,7 @@ def check(
     known = _edges(edges)
     with scope.importing():
         contracts, findings = _jobs(scope, jobs)
-    findings += _sources(scope)
+    findings += _texts(scope) + _declared(scope, contracts)
     if known is not None:
         from framework.cli.checking import check_edges
 
@@ -66,7 +66,19 @@ def _jobs(scope: Scope, path: Path | None) -> "tuple[Mapping[str, JobContract], 
     return {one.job: one for one in found.contracts}, broken
 
 
-def _sources(scope: Scope) -> "tuple[Finding, ...]":
+def _declared(scope: Scope, contracts: "Mapping[str, JobContract]") -> "tuple[Finding, ...]":
+    """The sources that the teams of this workspace declare, as they stand in its files."""
+    from functools import partial
+
+    from framework.cli.checking import check_sources
+    from framework.sources import sources_in
+
+    # A job of "shared" reads what the team that runs it declares.
+    teams = {path.name for path in (scope.workspace / "jobs").glob("*") if path.is_dir()} - {"shared"}
+    return check_sources(contracts.values(), partial(sources_in, scope.workspace), teams)
+
+
+def _texts(scope: Scope) -> "tuple[Finding, ...]":
     """The text of every module, whether or not it can be imported."""
     from framework.cli.checking import check_source
     from framework.cli.discovery import job_files

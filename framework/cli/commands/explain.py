@@ -43,7 +43,7 @@ def explain(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     ask = Ask(job, date, tuple(inputs or ()), fixtures, tuple(params or ()), tuple(conf or ()))
     with scope.importing():
         prepared = prepare(ask, scope.workspace)
-        plan = make_plan(prepared.request, scope.world.writing_to(scope.local_store))
+        plan = make_plan(prepared.request, scope.connected.writing_to(scope.local_store))
         settings = explain_settings(prepared, scope, os.environ)
     found = as_facts(plan, settings, scope.local_store)
     if json:

@@ -69,7 +69,7 @@ def _run(scope: Scope, prepared: "Prepared", *, json: bool) -> "tuple[RunResult 
     from framework.errors import TeamsparkError
     from framework.report import failed
 
-    world = scope.world.writing_to(scope.local_store)
+    world = scope.connected.writing_to(scope.local_store)
     root = scope.local_store.root
     try:
         with bar() as shown:

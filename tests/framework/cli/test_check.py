@@ -215,6 +215,39 @@ def test_findings_are_told_and_end_with_exit_code_1(teamspark: Teamspark, worksp
     assert "1 error(s)" in done.stdout
 
 
+SOURCED = JOB.replace("from framework import", "from typing import Annotated\n\nfrom framework import Source,").replace(
+    "rows: Frame[Row])", 'rows: Annotated[Frame[Row], Source("landed")])'
+)
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        (None, ["declares no source 'landed'; it has none"]),
+        ("other: {format: csv, uri: a}", ["declares no source 'landed'; it has other"]),
+        (
+            "landed: {format: xml, uri: 's3://B/x'}",
+            ["landed.format: expected 'csv', 'json' or 'parquet'", "landed.uri"],
+        ),
+        ("landed: {kind: jdbc, connection: w, table: a, query: b}", ["either table or query"]),
+        ("landed: [", ["not YAML"]),
+        ("landed: {kind: jdbc, connection: w, table: a}", []),
+    ],
+)
+def test_sources_that_are_wrong_or_missing_are_told(
+    teamspark: Teamspark, workspace: Path, team: str, declared: str | None, told: list[str]
+) -> None:
+    (workspace / f"jobs/{team}/copy.py").write_text(SOURCED)
+    if declared is not None:
+        (workspace / f"jobs/{team}/sources.yaml").write_text(declared)
+
+    done = teamspark("check")
+
+    assert done.exit_code == (1 if told else 0), done.stdout
+    for words in told:
+        assert words in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"version": 2}', '{"version": 1, "tasks": [{"job": 3}]}', "[]"])
 def test_a_file_that_is_no_export_is_a_wrong_configuration(teamspark: Teamspark, tmp_path: Path, text: str) -> None:
     path = tmp_path / "edges.json"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from framework.cache.memory import MemoryCache
 from framework.cli.collecting import Line, Sweep, Unreadable, collect
 from framework.durations import seconds_of
 from framework.identity import Epoch, RunKey
@@ -166,8 +167,8 @@ def test_a_run_that_cannot_be_read_is_left_alone_and_the_others_are_not(
 
 def test_days_later_the_same_dry_run_and_apply_delete(workspace: Path, key: RunKey, team: str) -> None:
     """The whole life on a store whose clock the test moves, years away from the local one."""
-    store = Clocked(MemoryStore())
-    world = World(load_teams(workspace), lambda _: store)
+    store, cache = Clocked(MemoryStore()), MemoryCache()
+    world = World(load_teams(workspace), lambda _: store, cache=lambda _: cache)
 
     def due(who: str | None) -> list[tuple[str, int | None, int, int]]:
         found = [line for line in collect(world, (team,), Sweep(GRACE_S, who)) if isinstance(line, Line)]
@@ -182,6 +183,7 @@ def test_days_later_the_same_dry_run_and_apply_delete(workspace: Path, key: RunK
     assert due("gc") == [("tombstone", 1, 1, 5), ("retire", 2, 1, first.output().bytes)]
     store.pass_days(7)
     before = content(store)
+    cache.warm(store, before, within_s=9)
     wanted = [("delete", 1, 1, 5), ("delete", 2, 1, first.output().bytes)]
 
     assert due(None) == wanted
@@ -189,6 +191,7 @@ def test_days_later_the_same_dry_run_and_apply_delete(workspace: Path, key: RunK
     assert due("gc") == wanted
 
     gone = before.keys() - content(store).keys()
+    assert {path for _, path in cache._held} == before.keys() - gone  # let go of with the data
     assert {path.split("/")[-3].partition("-")[0] for path in gone} == {"a0001", "a0002"}
     assert content(store).keys() < before.keys()
     assert due("gc") == []

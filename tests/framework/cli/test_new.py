@@ -14,7 +14,7 @@ from framework.cli.scaffold import check_name, class_of, new_job
 from framework.errors import ConfigError
 from framework.identity import snake_case
 from framework.job import contract_of, load_job
-from framework.sources import load_sources
+from framework.sources import SourceSpec, load_sources
 from framework.tenancy.load import load_teams
 from framework.tenancy.places import DirectoryStore
 from framework.testing.cases import find_cases
@@ -87,7 +87,9 @@ def test_a_job_means_its_contract(teamspark: Teamspark, importable: Path, team: 
     assert done.exit_code == 0
     assert [(port.name, port.source) for port in contract.inputs] == [("rows", "daily_totals")]
     assert contract.output("default").schema.key == ("day", "name")
-    assert load_sources(team)["daily_totals"].uri == f"landing/{team}/daily_totals/*.csv"
+    source = load_sources(team)["daily_totals"]
+    assert isinstance(source, SourceSpec)
+    assert source.uri == f"landing/{team}/daily_totals/*.csv"
     assert yaml.safe_load((importable / f"k8s/teams/{team}.yaml").read_text())["reads"] == ["landing/*"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from framework.launch import sessions
-from framework.servers import processes
+from framework.servers import processes, seaweed
 from framework.servers.sites import HOME
 from tests.framework.cli.conftest import TEAM_FILE, Teamspark
 
@@ -94,6 +94,8 @@ def test_whatever_ends_it_leaves_no_server(workspace: Path, number: signal.Signa
     assert sessions.members(session) == set()
     assert shell.returncode == (-9 if number == signal.SIGKILL else 128 + number)
     assert (server / "s3.json").exists() is (number == signal.SIGKILL)
+    seaweed._end_former(server)  # as the next start does: whoever is killed cannot tidy up
+    assert not any(map(Path.exists, seaweed._sockets(seaweed._remembered_ports(server))))
 
 
 def json_of(file: Path) -> list[list[int]]:

@@ -16,6 +16,7 @@ def test_the_list_holds_every_set_that_there_is_a_recipe_for() -> None:
     assert {name: len(one.jars) for name, one in catalog.items() if name != "alluxio-server"} == {
         "alluxio-client": 1,
         "delta": 2,
+        "postgres": 1,
         "s3a": 37,
     }
 

@@ -15,7 +15,7 @@ import pytest
 
 from framework.errors import ConfigError
 from framework.identity import Epoch, RunKey
-from framework.launch.base import CONFIG, LaunchRequest, Phase
+from framework.launch.base import CONFIG, CONNECTIONS, LaunchRequest, Phase
 from framework.launch.local import LocalLauncher, _members
 
 KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z")
@@ -133,6 +133,23 @@ def test_racing_starters_of_one_name_start_one_process(launcher: LocalLauncher, 
 
     _until(lambda: launcher.status("one").phase is Phase.SUCCEEDED)
     assert mark.read_text() == "x"
+
+
+def test_connections_are_a_private_file_of_their_own_and_gone_after_clear(launcher: LocalLauncher, state: Path) -> None:
+    read = "import os, sys; print(oct(os.stat(sys.argv[1]).st_mode & 0o777), open(sys.argv[1]).read(), sys.argv)"
+    request = replace(_request(read, CONNECTIONS), connections=b"hush")
+    launcher.start(request)
+    _until(lambda: launcher.status("one").phase is Phase.SUCCEEDED)
+    log = launcher.log("one").decode()
+    home = state / "runs" / "one"
+    kept = sorted(path.name for path in home.iterdir() if path.is_file() and b"hush" in path.read_bytes())
+
+    launcher.clear("one")
+
+    assert log.startswith("0o600 hush ")
+    assert kept == ["connections.json", "log"]  # the witness: until then it was there, and in no other file of ours
+    assert not (home / "connections.json").exists()
+    assert "hush" not in repr(request)
 
 
 def test_configuration_is_private_and_gone_after_clear(launcher: LocalLauncher, state: Path) -> None:

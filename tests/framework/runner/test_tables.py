@@ -114,7 +114,7 @@ class Place:
             **changes,
         )
         world = World(Teams(self.root, {}), lambda _: self.store)
-        options = RunOptions(session=lambda: nullcontext(self.spark), who="a test")
+        options = RunOptions(session=lambda _: nullcontext(self.spark), who="a test")
         return execute(PlanRequest(config, contract_of(type(job))), job, world, options)
 
     def read(self, job: Job, number: int, **edge: Any) -> set[tuple[Any, ...]]:

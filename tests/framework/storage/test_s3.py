@@ -323,7 +323,7 @@ def test_a_server_that_is_not_there_is_named(s3_place: Bucket) -> None:
 
 
 def test_patience_ends_at_the_deadline(faulty: S3Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framework.storage.s3.DEADLINE_S", 0.0)
+    monkeypatch.setattr("framework.storage.s3objects.DEADLINE_S", 0.0)
     proxy.schedule = each_time("slow down")
 
     refused(faulty, VERBS["read"])
@@ -362,7 +362,7 @@ def test_an_empty_object_is_an_empty_file(s3_store: S3Store) -> None:
 
 
 def test_a_file_that_is_not_there_is_not_found(s3_store: S3Store) -> None:
-    with pytest.raises(FileNotFoundError, match="s3a://"):
+    with pytest.raises(FileNotFoundError, match="s3://"):
         s3_store.readable("/flights/gone")
 
 
@@ -407,9 +407,9 @@ def test_many_files_are_listed_settled_and_removed_exactly(s3_store: S3Store, co
 
 def test_a_listing_is_walked_page_by_page(s3_store: S3Store, seaweed: Seaweed, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = _fill(s3_store, 25)
-    pages = s3_store._client.get_paginator("list_objects_v2")
+    pages = s3_store._objects.client.get_paginator("list_objects_v2")
     monkeypatch.setattr(
-        s3_store,
+        s3_store._objects,
         "_pages",
         lambda below, delimiter: pages.paginate(
             Bucket=s3_store._bucket.name, Prefix=below, Delimiter=delimiter, PaginationConfig={"PageSize": 4}

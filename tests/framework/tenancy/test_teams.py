@@ -136,11 +136,11 @@ def test_reads_cover_what_is_below_and_nothing_beside(workspace: Path) -> None:
     (workspace / "landing").mkdir()
     teams = load_teams(workspace)
 
-    teams.require_read("flights", (workspace / "landing/deep/file.csv").resolve())
-    teams.require_read("flights", Path("/abs/one.csv"))
+    teams.require_read("flights", str((workspace / "landing/deep/file.csv").resolve()))
+    teams.require_read("flights", "/abs/one.csv")
     for place in (workspace / "landing", workspace / "landing2/x", workspace / "landing/../secret", Path("/abs")):
         with pytest.raises(PolicyError):
-            teams.require_read("flights", place.resolve())
+            teams.require_read("flights", str(place.resolve()))
 
 
 @pytest.mark.parametrize("pattern", ["*", "/*", "a*/b", "land*"])

@@ -1,0 +1,250 @@
+"""Runs by the driver with a real Alluxio before the store: hot, and right whatever happens to the cache meanwhile."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from framework.cache.cluster import Cluster, down, known
+from framework.cache.opening import home_of
+from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
+from framework.identity import Epoch, RunKey
+from framework.storage.base import Store
+from framework.storage.posix import DirectoryStore
+from tests.framework.test_driver_s3 import ROOT, contents
+
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
+
+DAY = datetime(2013, 1, 1, tzinfo=UTC)
+RUN = "20130101T000000Z"
+JOBS = """
+from typing import Annotated, NamedTuple
+
+from annotated_types import Ge
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from framework import Frame, Job, Schema
+
+
+class Number(Schema, key=("n",)):
+    n: Annotated[int, Ge(0)]
+    text: str
+    half: float
+
+
+class Sum(Schema, key=("text",)):
+    text: str
+    total: int
+
+
+class Halves(NamedTuple):
+    default: Frame[Number]
+    upper: Frame[Number]
+
+
+class Numbers(Job):
+    def transform(self, spark: SparkSession) -> Halves:
+        rows = spark.range(0, 3000, 1, 3).select(
+            F.col("id").alias("n"), (F.col("id") % 7).cast("string").alias("text"), (F.col("id") / 2).alias("half")
+        )
+        return Halves(default=rows.where("n < 1000"), upper=rows.where("n >= 1000"))
+
+
+class Sums(Job):
+    def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
+        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+"""
+# What happens to the cache while a job works: before it has read anything, or between two reads.
+HARMED = """
+import os
+from contextlib import suppress
+
+
+def harm():
+    for word in os.environ.get("HARM", "").split():
+        signum, _, pid = word.partition(":")
+        with suppress(ProcessLookupError):  # the job may be run again, without the cache
+            os.kill(int(pid), int(signum))
+
+
+class HarmedSums(Job):
+    read_first: bool = False
+
+    def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
+        if self.read_first:
+            assert numbers.where("n % 2 = 0").count() == 1000
+        harm()
+        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("numbers")
+    (folder / "k8s" / "teams").mkdir(parents=True)
+    (folder / "jobs" / "numbers").mkdir(parents=True)
+    team = {
+        "team": "numbers",
+        "owners": ["numbers@example.org"],
+        "store": {"kind": "directory", "root": "store"},
+        "cache": {"kind": "alluxio", "memory": "64Mi"},
+    }
+    (folder / "k8s" / "teams" / "numbers.yaml").write_text(json.dumps(team))
+    (folder / "jobs" / "numbers" / "made.py").write_text(JOBS + HARMED)
+    try:
+        yield folder
+    finally:
+        down(home_of("numbers", folder))
+
+
+@pytest.fixture
+def cluster(place: Path) -> Cluster:
+    """Up, and mended if the last test killed a part of it."""
+    teamspark(place, "cache", "up", "--team", "numbers")
+    found = known(home_of("numbers", place))
+    assert found is not None
+    return found
+
+
+def teamspark(place: Path, *words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "framework.cli", *words],
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == code, done.stderr[-3000:] + done.stdout[-3000:]
+    return done.stdout
+
+
+def environment(place: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), str(ROOT)])}
+
+
+def drive(place: Path, job: str, *, task: str | None = None, harm: str = "", **parameters: object) -> RunResult:
+    """What a launcher does: a configuration down, a result up."""
+    name = task or job.lower()
+    edge = EdgeRef(team="numbers", dag_id="numbers.daily", task_id="numbers", output="upper", same_dag=True)
+    config = ExportedConfig(
+        key=RunKey("numbers", "numbers.daily", name, RUN),
+        epoch=Epoch("one", 1, 1),
+        job=f"jobs.numbers.made:{job}",
+        parameters=parameters,
+        inputs={} if job == "Numbers" else {"numbers": (edge,)},
+        run=RunFacts(run_id="r", run_after=DAY, logical_date=DAY, start=DAY, end=DAY),
+        workspace=str(place),
+        short_job=True,
+    )
+    (place / f"{name}.json").write_bytes(config.json_bytes())
+    result = place / f"{name}.result.json"
+    command = [sys.executable, "-m", "framework.driver", "--config", str(place / f"{name}.json")]
+    done = subprocess.run(
+        [*command, "--result", str(result)],
+        cwd=place,
+        env={**environment(place), "HARM": harm},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return RunResult.parse_json(result.read_bytes(), where=name)
+
+
+@pytest.fixture(scope="module")
+def produced(place: Path) -> RunResult:
+    teamspark(place, "cache", "up", "--team", "numbers")
+    return drive(place, "Numbers")
+
+
+@pytest.fixture(scope="module")
+def plain(place: Path, produced: RunResult) -> Store:
+    """The store, with what the consumer makes of it without a cache."""
+    down(home_of("numbers", place))
+    result = drive(place, "Sums")
+    assert (result.bytes_hot, result.bytes_cold > 0) == (0, True)
+    assert "the cache is not up" in " ".join(result.warnings)
+    return DirectoryStore(place / "store")
+
+
+def parts(cluster: Cluster) -> dict[str, int]:
+    pids = [pid for pid, _ in json.loads((Path(cluster.home) / "processes.json").read_text())]
+    return dict(zip(("master", "worker", "proxy"), pids, strict=True))
+
+
+def test_a_hand_over_is_hot(place: Path, plain: Store, cluster: Cluster) -> None:
+    made = drive(place, "Numbers", task="again")
+    assert "warm" in made.seconds
+    told = json.loads(teamspark(place, "cache", "status", f"numbers/numbers.daily/again/{RUN}", "--json"))
+    assert [one["hot"] for one in told] == [one["bytes"] for one in told]
+
+    teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
+    result = drive(place, "Sums", task="hot")
+
+    assert (result.verdict, result.warnings) == ("published", ())
+    assert (result.bytes_hot > 0, result.bytes_cold) == (True, 0)
+    assert result.rows_read == 2000
+    assert contents(plain, "hot") == contents(plain, "sums")
+
+
+def test_what_was_cold_is_fetched_while_the_session_starts(place: Path, plain: Store, cluster: Cluster) -> None:
+    teamspark(place, "cache", "free", f"numbers/numbers.daily/numbers/{RUN}")
+
+    result = drive(place, "Sums", task="cold")
+
+    assert (result.bytes_hot > 0, result.bytes_cold) == (True, 0)
+    assert contents(plain, "cold") == contents(plain, "sums")
+
+
+@pytest.mark.parametrize("part", ["master", "worker", "proxy"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_part_that_is_away_before_the_run(
+    place: Path, plain: Store, cluster: Cluster, part: str, how: signal.Signals
+) -> None:
+    os.kill(parts(cluster)[part], how)
+    time.sleep(0.5)
+    began = time.monotonic()
+
+    result = drive(place, "Sums", task=f"before_{part}_{how.name.lower()}")
+
+    assert time.monotonic() - began < 60
+    assert result.bytes_hot == 0
+    assert len(result.warnings) >= 1
+    assert contents(plain, result.key.task_id) == contents(plain, "sums")
+
+
+@pytest.mark.parametrize("read_first", [False, True], ids=["before", "during"])
+@pytest.mark.parametrize("part", ["master", "worker"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_part_that_goes_away_while_the_job_reads(
+    place: Path, plain: Store, cluster: Cluster, part: str, how: signal.Signals, read_first: bool
+) -> None:
+    teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
+    task = f"while_{part}_{how.name.lower()}_{read_first}".lower()
+    began = time.monotonic()
+
+    result = drive(place, "HarmedSums", task=task, harm=f"{int(how)}:{parts(cluster)[part]}", read_first=read_first)
+
+    assert time.monotonic() - began < 90
+    assert result.verdict == "published"
+    assert contents(plain, task) == contents(plain, "sums")
+
+
+def test_status_says_what_is_wrong(place: Path, cluster: Cluster) -> None:
+    assert "well" in teamspark(place, "cache", "status", "--team", "numbers")
+
+    os.kill(parts(cluster)["worker"], signal.SIGKILL)
+    time.sleep(0.5)
+
+    assert "worker" in teamspark(place, "cache", "status", "--team", "numbers", code=1)
+    teamspark(place, "cache", "down", "--team", "numbers")
+    assert "not well" in teamspark(place, "cache", "status", "--team", "numbers", code=1)
