@@ -117,7 +117,8 @@ _BEHAVIOUR: Final[Mapping[str, object]] = {
     "alluxio.user.rpc.retry.max.sleep": "500ms",
     "alluxio.user.block.read.retry.max.duration": _RETRY,
     "alluxio.user.block.read.retry.sleep.max": "500ms",
-    "alluxio.user.streaming.data.read.timeout": _RETRY,
+    # A worker's first read of a bucket takes it some seconds. Whoever asks the proxy has a limit of its own.
+    "alluxio.user.streaming.data.read.timeout": "10s",
 }
 
 

@@ -18,12 +18,50 @@ from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.identity import Epoch, RunKey
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
-from tests.framework.test_driver_s3 import JOBS, ROOT, contents
+from tests.framework.test_driver_s3 import ROOT, contents
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
 DAY = datetime(2013, 1, 1, tzinfo=UTC)
 RUN = "20130101T000000Z"
+JOBS = """
+from typing import Annotated, NamedTuple
+
+from annotated_types import Ge
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from framework import Frame, Job, Schema
+
+
+class Number(Schema, key=("n",)):
+    n: Annotated[int, Ge(0)]
+    text: str
+    half: float
+
+
+class Sum(Schema, key=("text",)):
+    text: str
+    total: int
+
+
+class Halves(NamedTuple):
+    default: Frame[Number]
+    upper: Frame[Number]
+
+
+class Numbers(Job):
+    def transform(self, spark: SparkSession) -> Halves:
+        rows = spark.range(0, 3000, 1, 3).select(
+            F.col("id").alias("n"), (F.col("id") % 7).cast("string").alias("text"), (F.col("id") / 2).alias("half")
+        )
+        return Halves(default=rows.where("n < 1000"), upper=rows.where("n >= 1000"))
+
+
+class Sums(Job):
+    def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
+        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+"""
 # What happens to the cache while a job works: before it has read anything, or between two reads.
 HARMED = """
 import os
@@ -186,15 +224,16 @@ def test_a_part_that_is_away_before_the_run(
 
 @pytest.mark.parametrize("read_first", [False, True], ids=["before", "during"])
 @pytest.mark.parametrize("part", ["master", "worker"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
-def test_a_part_that_goes_away_while_the_job_reads(
-    place: Path, plain: Store, cluster: Cluster, part: str, how: signal.Signals, read_first: bool
+def test_a_part_that_is_killed_while_the_job_reads(
+    place: Path, plain: Store, cluster: Cluster, part: str, read_first: bool
 ) -> None:
     teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
-    task = f"while_{part}_{how.name.lower()}_{read_first}".lower()
+    task = f"while_{part}_{read_first}".lower()
     began = time.monotonic()
 
-    result = drive(place, "HarmedSums", task=task, harm=f"{int(how)}:{parts(cluster)[part]}", read_first=read_first)
+    result = drive(
+        place, "HarmedSums", task=task, harm=f"{int(signal.SIGKILL)}:{parts(cluster)[part]}", read_first=read_first
+    )
 
     assert time.monotonic() - began < 90
     assert result.verdict == "published"
