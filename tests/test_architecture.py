@@ -36,7 +36,7 @@ PLANTS = (
     Plant("Inside", "framework.config", "import framework.plan"),
     Plant("Inside", "framework.storage", "import framework.plan"),
     Plant("Inside", "framework.launch", "import framework.servers"),
-    Plant("Inside", "framework.world", "import framework.servers"),
+    Plant("Inside", "framework.servers", "import framework.cache"),
     Plant("Inside", "framework.plan", "import framework.runner"),
     Plant("Inside", "framework.runner", "import framework.driver"),
     Plant("Inside", "framework.driver", "import framework.testing"),
