@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final, TypeAlias
 
-__all__ = ["Interrupts", "held", "watched"]
+__all__ = ["Interrupts", "held", "kept", "watched"]
 
 # Where py4j logs: in part to the root logger.
 _LOGGERS: Final = ("", "py4j.java_gateway", "py4j.clientserver")
@@ -52,6 +52,31 @@ def watched() -> Iterator[Interrupts]:
             undo.callback(signal.signal, signal.SIGINT, interrupts.before)
         interrupts.hear()
         yield interrupts
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """What an interrupt in the block broke is no error of its own: pyspark asks the JVM again on its way out."""
+    try:
+        yield
+    except Exception as error:
+        if _stems_from_interrupt(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _stems_from_interrupt(error: BaseException) -> bool:
+    """Whether it was raised because of one, or while one was on its way up."""
+    seen: set[int] = set()
+    ahead: list[BaseException | None] = [error]
+    while ahead:
+        one = ahead.pop()
+        if isinstance(one, KeyboardInterrupt):
+            return True
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            ahead += [one.__cause__, one.__context__]
+    return False
 
 
 class _Quiet(logging.Filter):

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
@@ -29,7 +29,7 @@ from framework.errors import SetupError, clip
 from framework.java import Java, find_java
 from framework.spark.archive import Notice, archive_options, ensure_archive, fingerprint, is_mapped, report_ignored
 from framework.spark.gateway import Start, connected, environ, put
-from framework.spark.interrupts import Interrupts, watched
+from framework.spark.interrupts import Interrupts, kept, watched
 from framework.spark.settings import (
     SessionSettings,
     Setting,
@@ -183,6 +183,7 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
             next_step="use that one, or close it first: a process has one JVM",
         )
     with ExitStack() as undo:
+        undo.enter_context(kept())
         interrupts = undo.enter_context(watched())
         gateway = _gateway(launch, undo)
         _check_archive(launch, gateway)
@@ -226,7 +227,7 @@ def _conf(launch: Launch) -> SparkConf:
 
 def _context(launch: Launch, gateway: JavaGateway) -> SparkContext:
     try:
-        with environ(launch.environ):
+        with environ(launch.environ), _unwarned():  # a start that fails is stopped by pyspark, and told by us
             return SparkContext(conf=_conf(launch), gateway=gateway)
     except (PySparkException, Py4JError) as error:
         raise _no_jvm(launch, error) from error
@@ -282,10 +283,19 @@ def read_bytes(session: SparkSession, uri: str) -> bytes:
 
 def _stop(spark: SparkContext | SparkSession, interrupts: Interrupts) -> None:
     try:
-        spark.stop()
+        with _unwarned() if interrupts.came.is_set() else nullcontext():
+            spark.stop()
     except (Py4JError, OSError):
         if not interrupts.came.is_set():
             raise
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Without pyspark's warning that its JVM did not answer when it was stopped: here that is no news."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, message="Unable to cleanly shutdown Spark JVM")
+        yield
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from framework.spark.interrupts import kept
 from tests.framework.spark.children import child_and_stderr
 
 pytestmark = [
@@ -126,11 +127,7 @@ for pid in born:
 WORK: Final = """
 def work(spark):
     threading.Timer(2, os.kill, (os.getpid(), signal.SIGINT)).start()
-    try:
-        spark.range(10**13).selectExpr("sum(hash(id, id + 1))").collect()
-    except KeyboardInterrupt:
-        seen["interrupted"] = True
-        raise
+    spark.range(10**13).selectExpr("sum(hash(id, id + 1))").collect()
 """
 
 
@@ -150,8 +147,31 @@ seen["handler"] = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         tmp_path,
     )
 
-    assert seen == {"interrupted": True, "passed on": True, "ended": True, "handler": True}
+    assert seen == {"passed on": True, "ended": True, "handler": True}
     assert told == ""
+
+
+def broken_by(error: BaseException) -> None:
+    try:
+        raise error
+    finally:
+        raise OSError("the connection is gone")  # as pyspark's own way out may
+
+
+def test_what_an_interrupt_breaks_is_an_interrupt() -> None:
+    with pytest.raises(KeyboardInterrupt), kept():
+        broken_by(KeyboardInterrupt())
+
+    with pytest.raises(KeyboardInterrupt), kept():
+        try:
+            broken_by(KeyboardInterrupt())
+        except OSError as error:
+            raise ValueError("told in other words") from error
+
+
+def test_any_other_error_stays_what_it_is() -> None:
+    with pytest.raises(OSError, match="the connection is gone"), kept():
+        broken_by(ValueError())
 
 
 @pytest.mark.long
