@@ -58,7 +58,7 @@ def hot_cold(
             "first byte, ms": round(place.measured.first_byte_s * 1000, 1),
             "one connection, MB/s": round(place.measured.connection_rate / 1e6, 1),
             "sixteen connections, MB/s": round(place.measured.total_rate / 1e6, 1),
-            "versions": f"Python {platform.python_version()}, pyspark {version('pyspark')}, Alluxio 2.9.6",
+            "versions": f"Python {platform.python_version()}, pyspark {version('pyspark')}, Alluxio {_alluxio()}",
             "machine": f"{platform.machine()}, local[2]",
         }
     if not small:
@@ -66,6 +66,14 @@ def hot_cold(
         stem.with_suffix(".json").write_text(json.dumps(report.to_json(answers, facts), indent=1) + "\n")
         stem.with_suffix(".md").write_text(report.to_markdown(answers, facts))
         stem.with_suffix(".html").write_text(report.to_page(answers, facts))
+
+
+def _alluxio() -> str:
+    """The version of the locked client, which is the servers' too."""
+    from framework.jars.catalog import load_catalog
+
+    (client,) = load_catalog()["alluxio-client"].jars
+    return client.coordinate.version
 
 
 def _require(value: str, name: str, known: tuple[str, ...]) -> None:

@@ -24,9 +24,8 @@ from framework.world import World
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# A run before whose team's store there is a cache has one more, "warm".
 PHASES: Final = ("resume", "plan", "session", "read", "transform", "claim", "write", "verify", "publish", "commit")
-"""Those of every run that computes; one with destinations has `deliver` besides."""
+"""Those of every run that computes; with destinations there is `deliver` besides, before a cache `warm`."""
 
 
 def _ignore(phase: str) -> None:

@@ -59,7 +59,7 @@ def kept() -> Iterator[None]:
     """What an interrupt in the block broke is no error of its own: pyspark asks the JVM again on its way out."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # in whatever words it is told by now
         if _stems_from_interrupt(error):
             raise KeyboardInterrupt from error
         raise
