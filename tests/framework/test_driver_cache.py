@@ -7,55 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from framework.cache.cluster import Cluster, down, known
 from framework.cache.opening import home_of
-from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
-from framework.identity import Epoch, RunKey
+from framework.config import RunResult
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
-from tests.framework.test_driver_s3 import ROOT, contents
+from tests.framework.numbers import RUN, UPPER, config_of, contents, driven, environment, workspace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
-DAY = datetime(2013, 1, 1, tzinfo=UTC)
-RUN = "20130101T000000Z"
 JOBS = """
-from typing import Annotated, NamedTuple
-
-from annotated_types import Ge
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
-
-from framework import Frame, Job, Schema
-
-
-class Number(Schema, key=("n",)):
-    n: Annotated[int, Ge(0)]
-    text: str
-    half: float
-
-
-class Sum(Schema, key=("text",)):
-    text: str
-    total: int
-
-
-class Halves(NamedTuple):
-    default: Frame[Number]
-    upper: Frame[Number]
-
-
-class Numbers(Job):
-    def transform(self, spark: SparkSession) -> Halves:
-        rows = spark.range(0, 3000, 1, 3).select(
-            F.col("id").alias("n"), (F.col("id") % 7).cast("string").alias("text"), (F.col("id") / 2).alias("half")
-        )
-        return Halves(default=rows.where("n < 1000"), upper=rows.where("n >= 1000"))
 
 
 class Sums(Job):
@@ -89,16 +54,8 @@ class HarmedSums(Job):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("numbers")
-    (folder / "k8s" / "teams").mkdir(parents=True)
-    (folder / "jobs" / "numbers").mkdir(parents=True)
-    team = {
-        "team": "numbers",
-        "owners": ["numbers@example.org"],
-        "store": {"kind": "directory", "root": "store"},
-        "cache": {"kind": "alluxio", "memory": "64Mi"},
-    }
-    (folder / "k8s" / "teams" / "numbers.yaml").write_text(json.dumps(team))
-    (folder / "jobs" / "numbers" / "made.py").write_text(JOBS + HARMED)
+    cache = {"kind": "alluxio", "memory": "64Mi"}
+    workspace(folder, {"kind": "directory", "root": "store"}, JOBS + HARMED, cache=cache)
     try:
         yield folder
     finally:
@@ -127,37 +84,10 @@ def teamspark(place: Path, *words: str, code: int = 0) -> str:
     return done.stdout
 
 
-def environment(place: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), str(ROOT)])}
-
-
 def drive(place: Path, job: str, *, task: str | None = None, harm: str = "", **parameters: object) -> RunResult:
-    """What a launcher does: a configuration down, a result up."""
-    name = task or job.lower()
-    edge = EdgeRef(team="numbers", dag_id="numbers.daily", task_id="numbers", output="upper", same_dag=True)
-    config = ExportedConfig(
-        key=RunKey("numbers", "numbers.daily", name, RUN),
-        epoch=Epoch("one", 1, 1),
-        job=f"jobs.numbers.made:{job}",
-        parameters=parameters,
-        inputs={} if job == "Numbers" else {"numbers": (edge,)},
-        run=RunFacts(run_id="r", run_after=DAY, logical_date=DAY, start=DAY, end=DAY),
-        workspace=str(place),
-        short_job=True,
-    )
-    (place / f"{name}.json").write_bytes(config.json_bytes())
-    result = place / f"{name}.result.json"
-    command = [sys.executable, "-m", "framework.driver", "--config", str(place / f"{name}.json")]
-    done = subprocess.run(
-        [*command, "--result", str(result)],
-        cwd=place,
-        env={**environment(place), "HARM": harm},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return RunResult.parse_json(result.read_bytes(), where=name)
+    edges = {} if job == "Numbers" else {"numbers": UPPER}
+    config = config_of(place, job, task, **edges).model_copy(update={"parameters": parameters})
+    return driven(config, HARM=harm)
 
 
 @pytest.fixture(scope="module")

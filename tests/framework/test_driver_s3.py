@@ -1,13 +1,9 @@
 """The same jobs on a directory and in a bucket, by the driver that a launcher starts: one hand-over, equal content."""
 
 import gzip
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,59 +13,22 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
-from framework.hashing import ContentHash, hash_files
-from framework.identity import Epoch, RunKey, TaskKey
+from framework.config import ExportedConfig, RunResult
+from framework.identity import RunKey, TaskKey
 from framework.job import build_job, contract_of, load_job
 from framework.plan import PlanRequest
 from framework.runner import RunOptions, execute
-from framework.schema.spec import SchemaSpec
-from framework.storage.attempts import published_files
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
 from framework.tables.log import TableLog
 from framework.world import World
+from tests.framework.numbers import DAY, RUN, UPPER, config_of, contents, driven, workspace
 from tests.servers.seaweed import Seaweed
 
 pytestmark = pytest.mark.spark
 
-ROOT = Path(__file__).parents[2]
-DAY = datetime(2013, 1, 1, tzinfo=UTC)
-RUN = "20130101T000000Z"
 JOBS = """
-from typing import Annotated, NamedTuple
-
-from annotated_types import Ge
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
-
-from framework import Frame, Job, Schema, Source, Table
-
-
-class Number(Schema, key=("n",)):
-    n: Annotated[int, Ge(0)]
-    text: str
-    half: float
-
-
-class Sum(Schema, key=("text",)):
-    text: str
-    total: int
-
-
-class Halves(NamedTuple):
-    default: Frame[Number]
-    upper: Table[Number]
-
-
-class Numbers(Job):
-    def transform(self, spark: SparkSession) -> Halves:
-        rows = spark.range(0, 3000, 1, 3).select(
-            F.col("id").alias("n"), (F.col("id") % 7).cast("string").alias("text"), (F.col("id") / 2).alias("half")
-        )
-        return Halves(default=rows.where("n < 1000"), upper=rows.where("n >= 1000"))
-
 
 class Landed(Schema, key=("n",)):
     n: Annotated[int, Ge(0)]
@@ -92,41 +51,6 @@ class Sums(Job):
 """
 
 
-def workspace(folder: Path, store: dict[str, Any], **more: Any) -> Path:
-    (folder / "k8s" / "teams").mkdir(parents=True)
-    (folder / "jobs" / "numbers").mkdir(parents=True)
-    team = {"team": "numbers", "owners": ["numbers@example.org"], "store": store, **more}
-    (folder / "k8s" / "teams" / "numbers.yaml").write_text(json.dumps(team))
-    (folder / "jobs" / "numbers" / "made.py").write_text(JOBS)
-    return folder
-
-
-def config_of(place: Path, job: str, **edges: EdgeRef) -> ExportedConfig:
-    return ExportedConfig(
-        key=RunKey("numbers", "numbers.daily", job.lower(), RUN),
-        epoch=Epoch("one", 1, 1),
-        job=f"jobs.numbers.made:{job}",
-        inputs={port: (edge,) for port, edge in edges.items()},
-        run=RunFacts(run_id="r", run_after=DAY, logical_date=DAY, start=DAY, end=DAY),
-        workspace=str(place),
-        short_job=True,
-    )
-
-
-def driven(config: ExportedConfig) -> RunResult:
-    """What a launcher does: a configuration down, a result up."""
-    place = Path(config.workspace)
-    asked, result = place / f"{config.key.task_id}.json", place / f"{config.key.task_id}.result.json"
-    asked.write_bytes(config.json_bytes())
-    command = [sys.executable, "-m", "framework.driver", "--config", str(asked), "--result", str(result)]
-    search = os.pathsep.join([str(place), str(ROOT)])
-    done = subprocess.run(
-        command, cwd=place, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return RunResult.parse_json(result.read_bytes(), where=config.job)
-
-
 def run_here(spark: SparkSession, config: ExportedConfig) -> RunResult:
     """The same run in the session that is already there."""
     job_class = load_job(config.job)
@@ -136,8 +60,7 @@ def run_here(spark: SparkSession, config: ExportedConfig) -> RunResult:
 
 
 def hand_over(place: Path, run: Callable[[ExportedConfig], RunResult]) -> tuple[RunResult, RunResult]:
-    edge = EdgeRef(team="numbers", dag_id="numbers.daily", task_id="numbers", output="upper", same_dag=True)
-    second = config_of(place, "Sums", numbers=edge, history=edge)
+    second = config_of(place, "Sums", numbers=UPPER, history=UPPER)
     return run(config_of(place, "Numbers")), run(second)
 
 
@@ -151,15 +74,6 @@ def jobs_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]
             del sys.modules[name]
 
 
-def contents(store: Store, task: str) -> dict[str, ContentHash]:
-    published = RunLog(store, RunKey("numbers", "numbers.daily", task, RUN)).newest()
-    assert published is not None
-    return {
-        entry.name: hash_files(published_files(store, published, entry.name), SchemaSpec.from_json(entry.schema_))
-        for entry in published.manifest.outputs
-    }
-
-
 def table_of(store: Store) -> tuple[int, int]:
     found = TableLog.of(store, TaskKey("numbers", "numbers.daily", "numbers"), "upper").latest()
     assert found is not None
@@ -170,8 +84,8 @@ def test_a_bucket_and_a_directory_get_equal_outputs(
     tmp_path: Path, spark: SparkSession, jobs_of: Callable[[Path], None], s3_place: Any, s3_store: Store
 ) -> None:
     bucket = {"kind": "s3", "bucket": s3_place.name, "prefix": s3_place.prefix, "endpoint": s3_place.endpoint}
-    there = workspace(tmp_path / "s3", {**bucket, "region": s3_place.region})
-    here = workspace(tmp_path / "directory", {"kind": "directory", "root": "store"})
+    there = workspace(tmp_path / "s3", {**bucket, "region": s3_place.region}, JOBS)
+    here = workspace(tmp_path / "directory", {"kind": "directory", "root": "store"}, JOBS)
 
     jobs_of(here)
 
@@ -217,9 +131,9 @@ def test_a_source_in_a_bucket_and_in_a_directory_give_equal_frames(
 ) -> None:
     """The outputs are in directories: only the sources differ."""
     files, prefix = landed(tmp_path / "made"), f"{s3_place.prefix}-landing"
-    here = workspace(tmp_path / "here", {"kind": "directory", "root": "store"}, reads=["landing/*"])
+    here = workspace(tmp_path / "here", {"kind": "directory", "root": "store"}, JOBS, reads=["landing/*"])
     there = workspace(
-        tmp_path / "there", {"kind": "directory", "root": "store"}, reads=[f"s3://{s3_place.name}/{prefix}/*"]
+        tmp_path / "there", {"kind": "directory", "root": "store"}, JOBS, reads=[f"s3://{s3_place.name}/{prefix}/*"]
     )
     server = f"endpoint: '{s3_place.endpoint}', region: {s3_place.region}"
     places = {here: ("landing", "on_bad: fail"), there: (f"s3://{s3_place.name}/{prefix}", server)}
