@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks.pairs import Answer, Run, run_pairs
 
-SMALL_ROUNDS, ROUNDS = 2, 9
+SMALL_ROUNDS, ROUNDS = 1, 9
 BOUND: Final = 0.5
 
 TEAM: Final = "team: bench\nowners: [bench@example.org]\nstore: {kind: directory, root: store}\n"

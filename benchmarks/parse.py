@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.pairs import Answer, run_pairs
 from benchmarks.processes import ROOT
 
-SMALL_ROUNDS, ROUNDS = 5, 15
+SMALL_ROUNDS, ROUNDS = 3, 15
 SIZES = (10, 100, 1000)
 HEAVY = ("pyspark", "boto3", "kubernetes", "airflow.providers")
 
