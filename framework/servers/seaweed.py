@@ -133,7 +133,7 @@ def _started(home: Path) -> Iterator[Running]:
         try:
             processes.remember(_memory(home), [part])
             try:
-                processes.await_ready([part], partial(_silent, ports["s3"]), within_s=READY_S)
+                processes.await_ready([part], partial(_silent, ports), within_s=READY_S)
             except ServerFailed:
                 if last or part.process.poll() is None:
                     raise
@@ -190,13 +190,25 @@ def _unlink_sockets(ports: Mapping[str, int]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _silent(port: int) -> tuple[str, ...]:
-    """Who does not answer yet."""
+def _silent(ports: Mapping[str, int]) -> tuple[str, ...]:
+    """Who does not answer yet. The S3 part is up before the volumes are found: reading is then an internal error."""
+    answers = _answer(ports["s3"], "/healthz") is not None and _has_volumes(_answer(ports["master"], "/dir/status"))
+    return () if answers else ("the S3 server",)
+
+
+def _has_volumes(status: bytes | None) -> bool:
+    topology = json.loads(status)["Topology"] if status else {}
+    return any(rack["DataNodes"] for center in topology.get("DataCenters") or () for rack in center["Racks"] or ())
+
+
+def _answer(port: int, path: str) -> bytes | None:
+    """What a part says to a request; None when it does not, or says that it is not ready."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
-        connection.request("GET", "/healthz")
-        return () if connection.getresponse().status == http.client.OK else ("the S3 server",)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.read() if response.status == http.client.OK else None
     except (OSError, http.client.HTTPException):
-        return ("the S3 server",)
+        return None
     finally:
         connection.close()
