@@ -50,6 +50,26 @@ NEVER = Kill()
 Ended = Literal["finished", "killed", "failed"]
 
 
+class Places(Protocol):
+    """Where subjects keep what they wrote: how a place with version 1 is made again, and forgotten."""
+
+    def copy(self, first: Path, place: Path) -> None:
+        """All that is at ``first``, at ``place``."""
+
+    def forget(self, place: Path) -> None:
+        """``place`` is not needed any more."""
+
+
+class Folders:
+    """Places that are folders."""
+
+    def copy(self, first: Path, place: Path) -> None:
+        shutil.copytree(first, place)
+
+    def forget(self, place: Path) -> None:
+        shutil.rmtree(place)
+
+
 class Victims(Protocol):
     """How the processes of a subject's writers are made."""
 
@@ -112,24 +132,34 @@ def _place_of(kill: Kill) -> str:
     return kill.phase or f"step {kill.step}"
 
 
-def sweep(subject: str, victims: Victims, kills: Iterable[Kill], folder: Path, *, rest: float = 0.0) -> Report:
+def sweep(
+    subject: str,
+    victims: Victims,
+    kills: Iterable[Kill],
+    folder: Path,
+    *,
+    rest: float = 0.0,
+    places: Places | None = None,
+) -> Report:
     """For each of ``kills``, in a place of its own: version 1, a victim that writes version 2, a retry of it.
 
-    A place must survive being copied as a folder: version 1 is written once.
+    A place must survive being copied: version 1 is written once. ``places``: folders, where nothing else is said.
     ``subject`` is ``module:Class``. ``rest``: how long the reader rests after a look, in times of what the look took.
     Wrong is: a reader that sees anything but version 1 or 2 whole, or 1 after 2, or
     nothing after 1; a retry that fails; a content after the retry that is not the fault-free version 2.
     """
     report, started = Report(), time.monotonic()
     made: Subject = load(subject)
+    where = places or Folders()
     with Reader(subject, rest) as reader:
-        base = _Base.make(made, victims, folder)
+        base = _Base.make(made, victims, folder, where)
         for number, kill in enumerate(kills):
-            place = base.copy_to(folder / f"{number:04d}")
+            place = folder / f"{number:04d}"
+            where.copy(base.first, place)
             point = _point(made, victims, kill, place, reader, base.versions)
             report.points.append(point)
             if not point.problems:
-                shutil.rmtree(place)  # what went wrong stays to be looked at
+                where.forget(place)  # what went wrong stays to be looked at
     report.seconds = time.monotonic() - started
     return report
 
@@ -142,12 +172,12 @@ class _Base:
     versions: tuple[str, str]
 
     @classmethod
-    def make(cls, subject: Subject, victims: Victims, folder: Path) -> Self:
+    def make(cls, subject: Subject, victims: Victims, folder: Path, places: Places) -> Self:
         first, second = folder / "version-1", folder / "version-2"
         versions = []
         for generation, place in ((1, first), (2, second)):
             if generation == 2:
-                shutil.copytree(first, second)
+                places.copy(first, second)
             ended, words = victims.run(place, generation, 1, NEVER)
             assert ended == "finished", words
             seen = subject.look(place)
@@ -155,9 +185,6 @@ class _Base:
             versions.append(seen)
         assert versions[0] != versions[1], "two versions must differ, else nothing can be told"
         return cls(first, (versions[0], versions[1]))
-
-    def copy_to(self, place: Path) -> Path:
-        return Path(shutil.copytree(self.first, place))
 
 
 def _point(

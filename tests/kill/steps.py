@@ -1,13 +1,20 @@
-"""Counts what a process does to the file system, and kills it at the n-th step. Only for processes that are to die."""
+"""Counts what a process does to files and servers, and kills it at the n-th step. Only for processes that are to die."""
 
 import os
+import select
 import signal
 import sys
-from typing import IO, Any
+from http.client import HTTPConnection, HTTPResponse
+from typing import IO, Any, Final
 
+# What has no event of its own tells of itself under this name.
+STEP: Final = "tests.kill.step"
 # Raised by the interpreter before the call: dying here is dying between the call before and this one.
-EVENTS = frozenset(
-    {"open", "os.mkdir", "os.link", "os.remove", "os.rename", "os.rmdir", "os.scandir", "os.listdir", "shutil.rmtree"}
+EVENTS: Final = frozenset(
+    {
+        *("open", "os.mkdir", "os.link", "os.remove", "os.rename", "os.rmdir", "os.scandir", "os.listdir"),
+        *("shutil.rmtree", "http.client.send", STEP),
+    }
 )
 
 
@@ -19,7 +26,8 @@ class Steps:
         self._kill_at = kill_at
 
     def arm(self) -> None:
-        """From now on file system calls are steps; there is no way back."""
+        """From now on calls of the file system and requests are steps; there is no way back."""
+        HTTPConnection.response_class = Answered
         sys.addaudithook(self._hear)
 
     def tick(self) -> None:
@@ -30,6 +38,15 @@ class Steps:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in EVENTS:
             self.tick()
+
+
+class Answered(HTTPResponse):
+    """A reply that is there and not read yet is a step: the server has done what it was asked, and nobody knows."""
+
+    def begin(self) -> None:
+        select.select([self.fp], [], [])
+        sys.audit(STEP)
+        super().begin()
 
 
 class Sink:
@@ -43,8 +60,7 @@ class Sink:
     def write(self, data: bytes) -> int:
         view = memoryview(data)
         for part in (view[: len(view) // 2], view[len(view) // 2 :]):
-            # A listing of nothing, heard by whoever counts: writes have no event of their own.
-            sys.audit("os.scandir", self._file.fileno())
+            sys.audit(STEP)
             self._file.write(part)
         return len(view)
 

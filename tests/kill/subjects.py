@@ -1,16 +1,18 @@
 """What is killed: the real publish code with a small Parquet writer, and three ways that people publish without it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from framework.datafile import Readable
 from framework.errors import InputChanged, InputCorrupt
 from framework.identity import Epoch, RunKey
 from framework.manifest import Manifest, OutputEntry
+from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Attempt, Published, RunLog, check_files, list_attempt
 from tests.kill.harness import Torn
@@ -40,7 +42,7 @@ def write(table: pa.Table, path: Path) -> None:
         pq.write_table(table, Sink(file), compression="none", write_page_checksum=True)
 
 
-def digest(paths: dict[str, list[Path]]) -> str:
+def digest(paths: Mapping[str, Sequence[Readable]]) -> str:
     """Content of all outputs, whatever the layout of their files. Raises: Torn."""
     found = sha256()
     try:
@@ -58,20 +60,27 @@ def digest(paths: dict[str, list[Path]]) -> str:
 class Protocol:
     """The product: claim, write, list, compare, publish."""
 
+    def store(self, place: Path) -> Store:
+        return DirectoryStore(place)
+
+    def write(self, place: Path, mine: Attempt, generation: int) -> None:
+        """All files of an attempt, as Spark leaves them."""
+        for output, part, table in tables(generation):
+            folder = DirectoryStore(place).local(mine.output_dir(output))
+            folder.mkdir(parents=True, exist_ok=True)
+            write(table, folder / f"part-{part}.parquet")
+
     def produce(self, place: Path, generation: int, attempt: int) -> None:
-        store = DirectoryStore(place)
+        store = self.store(place)
         log = RunLog(store, KEY)
         epoch = Epoch("sweep", 2 * generation + attempt, 1)
         if log.resume(epoch, clear_number=generation, who="sweep") is not None:
             return
         mine = log.claim(epoch, clear_number=generation, who="sweep", seen=log.seen())
-        for output, part, table in tables(generation):
-            folder = store.local(mine.output_dir(output))
-            folder.mkdir(parents=True, exist_ok=True)
-            write(table, folder / f"part-{part}.parquet")
+        self.write(place, mine, generation)
         log.publish(mine, self._manifest(store, mine, generation))
 
-    def _manifest(self, store: DirectoryStore, mine: Attempt, generation: int) -> Manifest:
+    def _manifest(self, store: Store, mine: Attempt, generation: int) -> Manifest:
         return Manifest(
             key=KEY,
             attempt=mine.number,
@@ -83,10 +92,10 @@ class Protocol:
             outputs=tuple(self._output(store, mine, name) for name in OUTPUTS),
         )
 
-    def _output(self, store: DirectoryStore, mine: Attempt, name: str) -> OutputEntry:
+    def _output(self, store: Store, mine: Attempt, name: str) -> OutputEntry:
         files = []
         for file in list_attempt(store, mine, name):
-            rows = pq.read_metadata(store.local(f"{mine.directory}/{file.path}")).num_rows
+            rows = pq.read_metadata(store.readable(f"{mine.directory}/{file.path}")).num_rows
             files.append(file.model_copy(update={"rows": rows}))
         assert sum(file.rows or 0 for file in files) == PARTS * ROWS, "the listing lags: not all that was written"
         return OutputEntry(
@@ -94,19 +103,19 @@ class Protocol:
         )
 
     def look(self, place: Path) -> str | None:
-        store = DirectoryStore(place)
+        store = self.store(place)
         log = RunLog(store, KEY)
         newest = log.newest()
         return None if newest is None else self._content(store, log, newest)
 
-    def _content(self, store: DirectoryStore, log: RunLog, newest: Published) -> str:
+    def _content(self, store: Store, log: RunLog, newest: Published) -> str:
         try:
             for name in OUTPUTS:
                 check_files(store, newest, name)
             log.ensure_live(newest)
         except (InputCorrupt, InputChanged) as error:
             raise Torn(str(error)) from error
-        return digest({name: [store.local(path) for path in newest.paths(name)] for name in OUTPUTS})
+        return digest({name: [store.readable(path) for path in newest.paths(name)] for name in OUTPUTS})
 
 
 class _Naive:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from framework.errors import InputCorrupt
 from framework.identity import Epoch
 from framework.storage.attempts import Attempt
+from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Published, RunLog
 from framework.tables.actions import Commit, Txn, commit_bytes
@@ -23,8 +24,11 @@ ROWS = 40
 class TableRun:
     """The product: publish, then commit; the next try finishes what is left. Another day's rows are there before."""
 
+    def store(self, place: Path) -> Store:
+        return DirectoryStore(place)
+
     def produce(self, place: Path, generation: int, attempt: int) -> None:
-        store = DirectoryStore(place)
+        store = self.store(place)
         if generation == 1:
             self.bring(store, self.written(store, self.claimed(store, RunLog(store, NEIGHBOUR), 1, 1), 1))
         log = RunLog(store, KEY)
@@ -33,23 +37,23 @@ class TableRun:
             done = self.written(store, self.claimed(store, log, generation, attempt), generation)
         self.bring(store, done)
 
-    def claimed(self, store: DirectoryStore, log: RunLog, generation: int, attempt: int) -> Attempt:
+    def claimed(self, store: Store, log: RunLog, generation: int, attempt: int) -> Attempt:
         epoch = Epoch("sweep", 2 * generation + attempt, 1)
         return log.claim(epoch, clear_number=generation, who="sweep", seen=log.seen())
 
-    def written(self, store: DirectoryStore, mine: Attempt, generation: int) -> Published:
+    def written(self, store: Store, mine: Attempt, generation: int) -> Published:
         return publish(store, mine, rows(mine.key, generation, ROWS), parts=3)
 
-    def bring(self, store: DirectoryStore, what: Published) -> None:
+    def bring(self, store: Store, what: Published) -> None:
         commit_tables(store, what)
 
     def look(self, place: Path) -> str | None:
         """Both days' rows as a reader of the table gets them."""
-        store = DirectoryStore(place)
+        store = self.store(place)
         try:
             snapshot = table(store).latest()
             files = () if snapshot is None else snapshot.up_to(None)
-            found = [pq.read_table(store.local(f"{table(store).place}/{f.path}"), partitioning=None) for f in files]
+            found = [pq.read_table(store.readable(f"{table(store).place}/{f.path}"), partitioning=None) for f in files]
         except (OSError, pa.ArrowException, InputCorrupt) as error:
             raise Torn(f"{type(error).__name__} {error}"[:200]) from error
         if not any(file.run == KEY.run for file in files):
@@ -60,7 +64,7 @@ class TableRun:
 class InTwoEntries(TableRun):
     """As a script does it: delete the day's rows, then append the new ones."""
 
-    def bring(self, store: DirectoryStore, what: Published) -> None:
+    def bring(self, store: Store, what: Published) -> None:
         log = table(store)
         snapshot, wanted = log.latest(), proposal_of(what, OUTPUT)
         entry = next_commit(snapshot, wanted, new_id="0", now_ms=0)

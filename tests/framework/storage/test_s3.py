@@ -3,22 +3,26 @@
 import io
 import random
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from framework.errors import SetupError, StoreUnavailable, TeamsparkError
 from framework.storage.base import SlotTaken, Store
 from framework.storage.s3 import S3Store
-from framework.storage.s3client import Bucket
+from framework.storage.s3client import Bucket, connect
 from framework.storage.s3errors import refusal
 from framework.storage.s3file import TAIL_BYTES, S3File
 from framework.storage.selftest import self_test
@@ -109,6 +113,44 @@ def test_witness_a_client_that_repeats_a_put_by_itself_makes_a_loser_of_the_winn
 
     with pytest.raises(ClientError, match="PreconditionFailed"):
         naive.put_object(Bucket=s3_place.name, Key=f"{s3_place.prefix}/slot", Body=b"mine", IfNoneMatch="*")
+
+
+def headers_only(request: Any, **_: Any) -> None:
+    """The server gets the head of a request, and never its body: its sender is dead."""
+    url = urlsplit(request.url)
+    lines = [f"{request.method} {url.path} HTTP/1.1", f"Host: {url.netloc}"]
+    lines += [f"{name}: {_text(value)}" for name, value in request.headers.items() if name != "Host"]
+    with socket.create_connection((str(url.hostname), url.port or 80)) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # until the server has seen the end
+            connection.recv(1000)
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def test_a_writer_that_dies_before_the_body_leaves_no_slot(s3_store: S3Store, s3_place: Bucket) -> None:
+    client = connect(s3_place)
+    client.meta.events.register("before-send.s3.PutObject", headers_only)
+
+    with pytest.raises(StoreUnavailable):
+        S3Store(s3_place, connect=lambda _: client).put_if_absent("/flights/slot", b"mine")
+
+    assert s3_store.read("/flights/slot") is None
+    s3_store.put_if_absent("/flights/slot", b"mine")
+
+
+def test_witness_without_a_digest_it_leaves_an_empty_one(s3_store: S3Store, s3_place: Bucket) -> None:
+    client = connect(s3_place)
+    client.meta.events.register("before-send.s3.PutObject", headers_only)
+
+    with pytest.raises(ConnectionClosedError):
+        client.put_object(Bucket=s3_place.name, Key=f"{s3_place.prefix}/flights/slot", Body=b"mine", IfNoneMatch="*")
+
+    assert s3_store.read("/flights/slot") == b""
 
 
 def test_two_hundred_lost_replies_leave_one_manifest_each(faulty: S3Store, s3_store: S3Store, proxy: Proxy) -> None:
