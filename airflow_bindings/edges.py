@@ -17,7 +17,7 @@ from framework.identity import JobName
 if TYPE_CHECKING:
     from airflow.sdk import Asset
 
-    from framework.config import JobConfig, OperatorEntry
+    from framework.config import DestinationEntry, JobConfig, OperatorEntry
 
 RUNS: Final = ("same", "latest")
 SECTIONS: Final = ("input", "output", "parameters", "spark")
@@ -98,7 +98,7 @@ class TaskSpec:
     """A Spark task's definition, checked as far as it can be without its DAG.
 
     ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
-    ``outputs``: names that ``job_config["output"]`` mentions. ``parameters``: None when they are known only at run time.
+    ``outputs``: names that ``job_config["output"]`` mentions, ``destinations`` what is delivered of them. ``parameters``: None when they are known only at run time.
     """
 
     job: JobName
@@ -106,6 +106,7 @@ class TaskSpec:
     stored: tuple[str | None, str] | None = None
     outputs: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
+    destinations: "Mapping[str, tuple[DestinationEntry, ...]]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,9 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
         raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
     parameters = given.parameters if given.parameters is not None else config.parameters if config else {}
     constant = parameters if isinstance(parameters, Mapping) else None
-    return TaskSpec(job, tuple(edges), stored, tuple(config.output) if config else (), constant)
+    outputs = config.output if config else {}
+    brought = {name: options.destinations for name, options in outputs.items() if options.destinations}
+    return TaskSpec(job, tuple(edges), stored, tuple(outputs), constant, brought)
 
 
 def _attempt(build: Any, wrong: list[str], place: str = "") -> Any:

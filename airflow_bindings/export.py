@@ -131,7 +131,13 @@ def _tasks(bag: Any) -> Iterator[TaskEdges]:
         links: Mapping[str, LinkedTask] = links_of(dag) or {}
         for task in links.values():
             inputs = {port: tuple(_ref(item) for item in items) for port, items in task.inputs.items()}
-            yield TaskEdges(task=task.key, job=str(task.spec.job), contract=task.contract, inputs=inputs)
+            yield TaskEdges(
+                task=task.key,
+                job=str(task.spec.job),
+                contract=task.contract,
+                inputs=inputs,
+                destinations=task.spec.destinations,
+            )
 
 
 def _ref(item: LinkedEdge) -> EdgeRef:

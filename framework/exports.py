@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from framework.config import EdgeRef
+from framework.config import DestinationEntry, EdgeRef
 from framework.errors import ConfigError
 from framework.identity import TaskKey
 from framework.job import JobContract
@@ -42,13 +42,15 @@ class JobsExport(Record):
 class TaskEdges(Record):
     """One task of a DAG: the job it runs, and what feeds each port. ``contract``: the job's hash the DAG was written for.
 
-    ``job`` is None for a container without a contract. The key's ids are the stored ones.
+    ``job`` is None for a container without a contract. The key's ids are the stored ones. ``destinations``: by output,
+    as they stand in the DAG file, templates included.
     """
 
     task: TaskKey
     job: str | None = None
     contract: str | None = None
     inputs: Mapping[str, tuple[EdgeRef, ...]] = Field(default_factory=dict)
+    destinations: Mapping[str, tuple[DestinationEntry, ...]] = Field(default_factory=dict)
 
 
 class EdgesExport(Record):

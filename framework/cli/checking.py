@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from framework.config import EdgeRef
+from framework.destinations.kinds import require_writes
 from framework.errors import PolicyError, TeamsparkError
 from framework.exports import EdgesExport, TaskEdges
 from framework.identity import JobName, TaskKey
@@ -41,7 +42,7 @@ class Finding:
 def check_edges(
     contracts: Mapping[str, JobContract], edges: EdgesExport, teams: Teams | None = None
 ) -> tuple[Finding, ...]:
-    """Every finding of every edge, in the order of the tasks; ``teams`` adds the question who may read whom."""
+    """Every finding of every edge, in the order of the tasks; ``teams`` adds who may read whom, and deliver where."""
     tasks = {one.task: one for one in edges.tasks}
     return tuple(finding for one in edges.tasks for finding in _check_task(one, tasks, contracts, teams))
 
@@ -84,6 +85,7 @@ def _check_task(
     one: TaskEdges, tasks: Mapping[TaskKey, TaskEdges], contracts: Mapping[str, JobContract], teams: Teams | None
 ) -> Iterator[Finding]:
     where = str(one.task)
+    yield from _check_destinations(one, teams)
     if one.job is None:
         return
     contract = contracts.get(one.job)
@@ -100,6 +102,20 @@ def _check_task(
             for severity, what in _check_edge(ref, tasks, contracts, ports[name]):
                 yield Finding(severity, place, what)
             yield from _check_grant(one.task.team, ref, place, teams)
+
+
+def _check_destinations(one: TaskEdges, teams: Teams | None) -> Iterator[Finding]:
+    """Whether the team file permits what is delivered without a connection."""
+    for output, entries in one.destinations.items() if teams is not None else ():
+        for entry in entries:
+            place = f"{one.task} output '{output}' to {entry.type}"
+            try:
+                if not require_writes(entry, teams, one.task.team):
+                    yield Finding("warning", place, "its place is a template, known at run time: not checked")
+            except PolicyError as error:
+                yield Finding("error", place, f"{error.what}: {error.got}; {error.next_step}")
+            except TeamsparkError as error:
+                yield Finding("error", place, str(error).replace("\n", " "))
 
 
 def _check_ports(one: TaskEdges, contract: JobContract) -> Iterator[Finding]:

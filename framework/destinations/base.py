@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -87,6 +88,14 @@ class Kind(Protocol):
 
     def open(self, data: Mapping[str, Any], outside: Outside) -> Destination:
         """The destination; nothing is asked of it yet. Raises: ConfigError, PolicyError."""
+
+
+@runtime_checkable
+class Permitted(Protocol):
+    """A kind that opens some places with the run's own identity: ``writes`` in the team file says which."""
+
+    def permitted(self, data: Mapping[str, Any], workspace: Path) -> str | None:
+        """The place, as ``writes`` names it; None for one that a connection opens. Raises: ConfigError."""
 
 
 def record_mistakes(model: type[Record], data: Mapping[str, Any]) -> Iterator[str]:

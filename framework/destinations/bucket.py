@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
@@ -17,6 +18,7 @@ from framework.tenancy.places import BucketStore, check_endpoint, check_region
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PART: Final = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f\x7f]+")
 KIND: Final = "aws"
+_WHERE: Final = "destination of type s3"
 
 
 def _bucket(name: str) -> str:
@@ -45,6 +47,10 @@ class BucketData(Record):
     endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = None
     region: Annotated[str, AfterValidator(check_region)] | None = None
 
+    @property
+    def place(self) -> str:
+        return f"s3://{self.bucket}/{self.path}"
+
 
 class BucketKind:
     """``{"type": "s3", "data": {"bucket": ..., "path": ..., "aws_conn_id": ...}}``"""
@@ -56,9 +62,13 @@ class BucketKind:
         name = data.get("aws_conn_id")
         return (name,) if isinstance(name, str) else ()
 
+    def permitted(self, data: Mapping[str, Any], workspace: Path) -> str | None:
+        told = BucketData.parse(data, where=_WHERE)
+        return None if told.aws_conn_id is not None else told.place
+
     def open(self, data: Mapping[str, Any], outside: Outside) -> Destination:
-        told = BucketData.parse(data, where="destination of type s3")
-        place = f"s3://{told.bucket}/{told.path}"
+        told = BucketData.parse(data, where=_WHERE)
+        place = told.place
         if told.aws_conn_id is None:
             outside.teams.require_write(outside.team, place)
             return _opened(told, place, _near(outside), None)

@@ -55,8 +55,11 @@ class DirectoryKind:
     def connections(self, data: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
 
-    def open(self, data: Mapping[str, Any], outside: Outside) -> Destination:
+    def permitted(self, data: Mapping[str, Any], workspace: Path) -> str:
         told = DirectoryData.parse(data, where="destination of type path")
-        path = Path(outside.teams.workspace / told.path).resolve()
-        outside.teams.require_write(outside.team, str(path))
-        return Files(str(path), DirectoryStore(path), "let this user write there, or name another path")
+        return str((workspace / told.path).resolve())
+
+    def open(self, data: Mapping[str, Any], outside: Outside) -> Destination:
+        place = self.permitted(data, outside.teams.workspace)
+        outside.teams.require_write(outside.team, place)
+        return Files(place, DirectoryStore(Path(place)), "let this user write there, or name another path")

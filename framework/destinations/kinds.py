@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from framework.config import DestinationEntry
-from framework.destinations.base import Destination, Kind, Outside
+from framework.destinations.base import Destination, Kind, Outside, Permitted, is_template
 from framework.destinations.bucket import BucketKind
 from framework.destinations.directory import DirectoryKind
 from framework.destinations.postgres import PostgresKind
 from framework.errors import ConfigError
+from framework.tenancy.model import Teams
 
 GROUP: Final = "teamspark.destinations"
 OURS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -50,6 +51,20 @@ def connections_of(entries: Entries) -> tuple[str, ...]:
     """The connections that ``entries`` name. Raises: ConfigError for an unknown kind."""
     names = (name for many in entries.values() for entry in many for name in _kind(entry).connections(entry.data))
     return tuple(sorted(set(names)))
+
+
+def require_writes(entry: DestinationEntry, teams: Teams, team: str) -> bool:
+    """Whether it is known where ``entry`` goes: a template is filled in for each run.
+
+    Raises: PolicyError unless the team file permits what no connection opens; ConfigError.
+    """
+    kind = _kind(entry)
+    if any(is_template(value) for value in entry.data.values()):
+        return False
+    place = kind.permitted(entry.data, teams.workspace) if isinstance(kind, Permitted) else None
+    if place is not None:
+        teams.require_write(team, place)
+    return True
 
 
 def open_destination(entry: DestinationEntry, outside: Outside) -> Destination:

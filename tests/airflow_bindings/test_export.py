@@ -10,7 +10,8 @@ from tests.airflow_bindings.platform import HEAD
 FLIGHTS = """
 with DAG("flights.daily", schedule=None):
     ingest = Spark(task_id="ingest", job=JOB, stored_as="raw")
-    Spark(task_id="delays", job=JOB, inputs={"flights": [ingest.output, ingest.output["rejects"]]})
+    Spark(task_id="delays", job=JOB, inputs={"flights": [ingest.output, ingest.output["rejects"]]},
+          job_config={"output": {"default": {"destinations": [{"type": "path", "data": {"path": "out/{{ ds }}"}}]}}})
 """
 INSIGHTS = """
 with DAG("insights.daily", schedule=None):
@@ -58,6 +59,8 @@ def test_edges_of_all_teams_are_written(tmp_path: Path) -> None:
         ("raw", "default"),
         ("raw", "rejects"),
     ]
+    assert tasks["delays"]["destinations"] == {"default": [{"type": "path", "data": {"path": "out/{{ ds }}"}}]}
+    assert tasks["raw"]["destinations"] == {}
     (edge,) = tasks["joined"]["inputs"]["delays"]
     assert (edge["team"], edge["run"], edge["wait_s"], edge["max_age_s"]) == ("flights", "latest", 3600, 172800)
     assert not (tmp_path / "airflow").exists(), "no Airflow home was made in the user's home"

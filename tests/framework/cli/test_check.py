@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from framework.cli.checking import check_edges, check_source
-from framework.config import EdgeRef
+from framework.config import DestinationEntry, EdgeRef
 from framework.exports import EdgesExport, JobsExport, TaskEdges
 from framework.identity import TaskKey
 from framework.job import Frame, Job, JobContract, contract_of
@@ -220,6 +220,43 @@ SOURCED = JOB.replace("from framework import", "from typing import Annotated\n\n
 )
 
 
+S3_ENTRY = DestinationEntry(type="s3", data={"bucket": "partner", "path": "delays/daily"})
+
+
+def to(kind: str, **data: str) -> DestinationEntry:
+    return DestinationEntry(type=kind, data=dict(data))
+
+
+@pytest.mark.parametrize(
+    ("entry", "writes", "severity"),
+    [
+        (S3_ENTRY, "s3://partner/delays/*", None),
+        (S3_ENTRY, "s3://partner/other/*", "error"),
+        (to("path", path="out/../out/delays"), "out/*", None),
+        (to("path", path="out/../../delays"), "out/*", "error"),
+        (to("path", path="out/{{ ds }}"), "out/*", "warning"),
+        # Whoever gave the connection says what it may do.
+        (to("s3", bucket="partner", path="x", aws_conn_id="partner"), "out/*", None),
+        (to("postgres", table="sums", postgres_conn_id="warehouse"), "out/*", None),
+        (to("ftp", host="x"), "out/*", "error"),
+    ],
+)
+def test_a_place_that_no_connection_opens_has_to_be_permitted(
+    workspace: Path, team: str, entry: DestinationEntry, writes: str, severity: str | None
+) -> None:
+    file = workspace / f"k8s/teams/{team}.yaml"
+    file.write_text(file.read_text() + f'writes: ["{writes}"]\n')
+    delivering = TaskEdges(task=task("p", team), job="Produce", destinations={"default": (entry,)})
+
+    found = check_edges(named(), edges(delivering), load_teams(workspace))
+
+    mine = [one for one in found if "output 'default'" in one.where]
+    assert [one.severity for one in mine] == ([] if severity is None else [severity])
+    if severity == "error" and entry.type != "ftp":
+        assert "may not deliver to this place" in mine[0].what
+        assert "writes" in mine[0].what
+
+
 @pytest.mark.parametrize(
     ("declared", "told"),
     [
@@ -307,7 +344,14 @@ def test_two_files_are_compared_without_pyspark_and_without_airflow(
 
 def test_the_exports_keep_what_they_hold() -> None:
     jobs = JobsExport.of(CONTRACTS.values())
-    known = edges(TaskEdges(task=task("fits"), job="Fits", inputs={"rows": (ref("produce", wait_s=60),)}))
+    known = edges(
+        TaskEdges(
+            task=task("fits"),
+            job="Fits",
+            inputs={"rows": (ref("produce", wait_s=60),)},
+            destinations={"a": (S3_ENTRY,)},
+        )
+    )
 
     assert JobsExport.parse_json(jobs.json_bytes(), where="jobs.json").contracts() == jobs.contracts()
     assert EdgesExport.parse_json(known.json_bytes(), where="edges.json") == known
