@@ -357,6 +357,33 @@ def test_what_the_server_says_decides_whether_a_retry_helps(
     assert "flights/x" in str(told) or "/flights" in str(told)
 
 
+@pytest.mark.parametrize("verb", ["put", "read", "list", "stat"])
+def test_a_clock_that_is_wrong_is_told(s3_store: S3Store, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """The machine's clock is what botocore signs with."""
+    late = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: late.replace(tzinfo=None))
+
+    told = refused(s3_store, (VERBS | {"stat": lambda store: store.stat("/flights/x")})[verb])
+
+    assert isinstance(told, SetupError)
+    assert "clock" in str(told)
+    assert "NTP" in str(told)
+
+
+def test_uploads_that_were_never_completed_are_in_nobodys_sight(
+    s3_store: S3Store, s3_place: Bucket, seaweed: Seaweed
+) -> None:
+    """A killed executor leaves parts behind: no reader lists them, and the folder they are to be in is not there."""
+    client = seaweed.client()
+    whose = {"Bucket": s3_place.name, "Key": f"{s3_place.prefix}/flights/d/t/r/a0001-01234567/part-0"}
+    upload = client.create_multipart_upload(**whose)["UploadId"]
+    client.upload_part(**whose, UploadId=upload, PartNumber=1, Body=b"rows")
+
+    assert s3_store.list("/") == ()
+    assert s3_store.folders("/flights") == ()
+    assert s3_store.read("/flights/d/t/r/a0001-01234567/part-0") is None
+
+
 def test_a_server_that_is_not_there_is_named(s3_place: Bucket) -> None:
     told = refused(S3Store(replace(s3_place, endpoint="http://127.0.0.1:9"), pause=lambda _: None), VERBS["read"])
 
