@@ -106,7 +106,9 @@ def _check_task(
 
 def _check_destinations(one: TaskEdges, teams: Teams | None) -> Iterator[Finding]:
     """Whether the team file permits what is delivered without a connection."""
-    for output, entries in one.destinations.items() if teams is not None else ():
+    if teams is None:
+        return
+    for output, entries in one.destinations.items():
         for entry in entries:
             place = f"{one.task} output '{output}' to {entry.type}"
             try:

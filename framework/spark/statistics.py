@@ -49,8 +49,8 @@ class _Told:
         if low is None or high is None or low != low or high != high:  # noqa: PLR0124 NaN
             self.bounded = False
             return
-        self.low = low if self.low is None else min(low, self.low)  # type: ignore[type-var] # of one column: one type
-        self.high = high if self.high is None else max(high, self.high)  # type: ignore[type-var]
+        self.low = low if self.low is None else min(low, self.low)
+        self.high = high if self.high is None else max(high, self.high)
 
 
 def file_stats(footer: Any, spec: SchemaSpec) -> str:

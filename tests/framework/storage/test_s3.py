@@ -374,7 +374,7 @@ def test_uploads_that_were_never_completed_are_in_nobodys_sight(
     s3_store: S3Store, s3_place: Bucket, seaweed: Seaweed
 ) -> None:
     """A killed executor leaves parts behind: no reader lists them, and the folder they are to be in is not there."""
-    client = seaweed.client()
+    client: Any = seaweed.client()
     whose = {"Bucket": s3_place.name, "Key": f"{s3_place.prefix}/flights/d/t/r/a0001-01234567/part-0"}
     upload = client.create_multipart_upload(**whose)["UploadId"]
     client.upload_part(**whose, UploadId=upload, PartNumber=1, Body=b"rows")

@@ -183,7 +183,8 @@ class OnDisk(Tabled):
 
 class Unfenced(Tabled):
     def bring(self, store: Store, what: Published) -> object:
-        return bring_unfenced(store, what)
+        bring_unfenced(store, what)
+        return None
 
 
 class Unheld(Tabled):
