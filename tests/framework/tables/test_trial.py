@@ -7,6 +7,7 @@ import pytest
 
 from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
+from framework.storage.s3client import Bucket
 from framework.tables.actions import Commit, RemoveFile, Txn, commit_bytes
 from framework.tables.commit import commit
 from framework.tables.log import TableLog
@@ -84,3 +85,14 @@ def test_a_thousand_commits_lose_nothing_and_the_naive_way_does(tmp_path: Path, 
 
     assert ours["sound"], ours
     assert naive["lost"] > 0, naive
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("writers", [2, 8])
+def test_a_thousand_commits_in_a_bucket_lose_nothing(s3_place: Bucket, writers: int) -> None:
+    assert s3_place.endpoint is not None
+    row = trial("teamspark", Place(s3_place.prefix, s3_place.name, s3_place.endpoint), writers=writers, commits=1000)
+
+    assert row["sound"], row
+    assert row["acknowledged"] == 1000
