@@ -57,7 +57,7 @@ class Range:
         self.values += values
         if not values:
             return
-        low, high = (_number(told.min_raw), _number(told.max_raw)) if told.has_min_max else (None, None)
+        low, high = (_number(told.min_raw, chunk), _number(told.max_raw, chunk)) if told.has_min_max else (None, None)
         if low is None or high is None:
             self.bounded = False
         elif math.isnan(low) or math.isnan(high):
@@ -177,8 +177,8 @@ _STORED: Final[Mapping[str, Callable[[Any, SparkType], Number | None]]] = {
 }
 
 
-def _number(raw: Any) -> Number | None:
-    """A physical minimum or maximum; a decimal of more than 18 digits is stored as big-endian bytes."""
-    if isinstance(raw, bytes):
+def _number(raw: Any, chunk: Any) -> Number | None:
+    """A physical minimum or maximum, a text's is none; a decimal of more than 18 digits is stored as big-endian bytes."""
+    if isinstance(raw, bytes) and chunk.physical_type == "FIXED_LEN_BYTE_ARRAY":
         return int.from_bytes(raw, "big", signed=True)
     return raw if isinstance(raw, int | float) else None

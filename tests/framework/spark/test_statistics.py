@@ -4,6 +4,7 @@ import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, Field, NaiveDatetime
 
 from framework.schema.model import Schema, schema_spec
+from framework.spark.footers import read_footers
 from framework.spark.statistics import COLUMNS, TEXT_CHARS, file_stats
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -127,6 +129,17 @@ def test_only_the_first_columns_are_told() -> None:
     told = json.loads(file_stats(pq.read_metadata(io.BytesIO(out.getvalue())), schema_spec(wide)))
 
     assert list(told["nullCount"]) == list(fields)[:COLUMNS]
+
+
+def test_a_long_text_is_no_number(tmp_path: Path) -> None:
+    """Its bytes would be one beyond every float."""
+    path = tmp_path / "part-0.parquet"
+    pq.write_table(pa.table({"text": ["z" * 2000], "huge": pa.array([Decimal("1e27")], pa.decimal128(38, 10))}), path)
+
+    leaves = read_footers([path]).leaves
+
+    assert (leaves["text"].low, leaves["text"].bounded, leaves["text"].nulls) == (None, False, 0)
+    assert leaves["huge"].low == 10**37
 
 
 @given(st.lists(st.text(st.sampled_from("aé\U0010ffff"), max_size=40) | st.text(max_size=40), min_size=1, max_size=5))
