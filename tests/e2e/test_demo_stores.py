@@ -144,7 +144,7 @@ def test_through_a_cache_the_outputs_are_the_same_and_inputs_are_hot(
 
     assert cached.outputs == plain.outputs
     told = rows(cached.said)
-    assert len(told) == 6
+    assert len(told) == 5
     assert [row for row in told if row["hot"] != "0 B"] != []
     assert all(not (tmp_path / ".teamspark/cache" / team / "cluster.json").exists() for team in TEAMS)
     # The witness: without one there is nothing that could be hot.
