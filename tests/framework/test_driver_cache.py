@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ import pytest
 
 from framework.cache.cluster import Cluster, down, known
 from framework.cache.opening import home_of
-from framework.config import RunResult
+from framework.config import EdgeRef, RunResult
+from framework.errors import InputChanged
 from framework.servers.processes import end_session
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
@@ -30,6 +31,13 @@ class Sums(Job):
     def transform(self, numbers: Frame[Number]) -> Frame[Sum]:
         return numbers.groupBy("text").agg(F.sum("n").alias("total"))
 """
+HISTORY = """
+
+
+class TableSums(Job):
+    def transform(self, numbers: Table[Number]) -> Frame[Sum]:
+        return numbers.groupBy("text").agg(F.sum("n").alias("total"))
+"""
 # What happens to the cache while a job works: before it has read anything, or between two reads.
 HARMED = """
 import os
@@ -37,6 +45,10 @@ from contextlib import suppress
 
 
 def harm():
+    # What is published goes from the store.
+    for path in os.environ.get("GONE", "").split():
+        with suppress(FileNotFoundError):
+            os.remove(path)
     for word in os.environ.get("HARM", "").split():
         signum, _, pid = word.partition(":")
         with suppress(ProcessLookupError):  # the job may be run again, without the cache
@@ -58,7 +70,7 @@ class HarmedSums(Job):
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("numbers")
     cache = {"kind": "alluxio", "memory": "64Mi"}
-    workspace(folder, {"kind": "directory", "root": "store"}, JOBS + HARMED, cache=cache)
+    workspace(folder, {"kind": "directory", "root": "store"}, JOBS + HISTORY + HARMED, cache=cache)
     try:
         yield folder
     finally:
@@ -137,6 +149,44 @@ def test_what_was_cold_is_fetched_while_the_session_starts(place: Path, plain: S
     assert contents(plain, "cold") == contents(plain, "sums")
 
 
+def test_a_table_is_read_hot(place: Path, plain: Store, cluster: Cluster) -> None:
+    teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
+
+    result = drive(place, "TableSums")
+
+    assert (result.bytes_hot > 0, result.bytes_cold) == (True, 0)
+    assert result.warnings == ()
+    assert contents(plain, result.key.task_id) == contents(plain, "sums")
+
+
+@pytest.mark.parametrize("when", ["hot, while it is read", "hot, before", "cold, before"])
+def test_an_input_that_is_lost_under_the_cache(place: Path, plain: Store, cluster: Cluster, when: str) -> None:
+    """What the cache still holds is what was published; what is gone when a run begins to read is told by name."""
+    task = f"upper_{when.replace(', ', '_').replace(' ', '_')}"
+    drive(place, "Numbers", task=task)
+    run = f"numbers/numbers.daily/{task}/{RUN}"
+    teamspark(place, "cache", "free" if when.startswith("cold") else "warm", run)
+    held = json.loads(teamspark(place, "cache", "status", run, "--json"))
+    gone = [place / f"store{one['path']}" for one in held if "/upper/" in one["path"]]
+    assert gone
+    if when.endswith("before"):
+        for file in gone:
+            file.unlink()
+
+    lost, edge = f"lost_{task}", UPPER.model_copy(update={"task_id": task})
+    with harmed(place, lost, {"GONE": " ".join(map(str, gone))}, edge=edge) as under_way:
+        code = under_way.process.wait(DRIVER_S)
+
+    assert not any(file.exists() for file in gone)
+    if when.endswith("before"):
+        assert code == InputChanged.exit_code
+        assert "input file(s) are gone" in under_way.log.read_text()
+        assert gone[0].name in under_way.log.read_text()
+    else:
+        assert code == 0, under_way.log.read_text()[-3000:]
+        assert contents(plain, lost) == contents(plain, "sums")
+
+
 @pytest.mark.parametrize("part", ["master", "worker", "proxy"])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 def test_a_part_that_is_away_before_the_run(
@@ -161,7 +211,7 @@ def test_a_part_that_is_away_while_the_job_reads(
     teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
     task = f"while_{part}_{how.name}_{read_first}".lower()
 
-    with harmed(place, task, f"{int(how)}:{parts(cluster)[part]}", read_first=read_first) as run:
+    with harmed(place, task, {"HARM": f"{int(how)}:{parts(cluster)[part]}"}, read_first=read_first) as run:
         until_harmed(run, parts(cluster)[part])
         assert run.process.wait(PATIENCE_S) == 0, run.log.read_text()[-3000:]
 
@@ -174,7 +224,7 @@ def test_without_the_clients_limits_a_hung_worker_holds_the_job(place: Path, pla
     teamspark(place, "cache", "warm", f"numbers/numbers.daily/numbers/{RUN}")
     worker = parts(cluster)["worker"]
 
-    with harmed(place, "held", f"{int(signal.SIGSTOP)}:{worker}", driver=UNLIMITED) as run:
+    with harmed(place, "held", {"HARM": f"{int(signal.SIGSTOP)}:{worker}"}, driver=UNLIMITED) as run:
         until_harmed(run, worker)
         with pytest.raises(subprocess.TimeoutExpired):
             run.process.wait(PATIENCE_S)
@@ -205,9 +255,15 @@ class Harmed:
 
 @contextmanager
 def harmed(
-    place: Path, task: str, harm: str, *, read_first: bool = False, driver: Sequence[str] = DRIVER
+    place: Path,
+    task: str,
+    harm: Mapping[str, str],
+    *,
+    read_first: bool = False,
+    driver: Sequence[str] = DRIVER,
+    edge: EdgeRef = UPPER,
 ) -> Iterator[Harmed]:
-    config = config_of(place, "HarmedSums", task, numbers=UPPER)
+    config = config_of(place, "HarmedSums", task, numbers=edge)
     config = config.model_copy(update={"parameters": {"read_first": read_first}})
     asked, told, log = (place / f"{task}.{name}" for name in ("json", "result.json", "log"))
     asked.write_bytes(config.json_bytes())
@@ -215,7 +271,7 @@ def harmed(
         process = subprocess.Popen(
             [sys.executable, *driver, "--config", str(asked), "--result", str(told)],
             cwd=place,
-            env=environment(place) | {"HARM": harm},
+            env=environment(place) | harm,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
