@@ -33,7 +33,8 @@ def find_route(plan: Plan, world: World) -> Route:
         legs = [answer or leg.past(_LATE) for leg, answer in zip(legs, answers, strict=True)]
     if any(leg.location.cached for leg in tables):
         tables = _heated(cache, tables)
-    remarks = tuple(dict.fromkeys(leg.location.why for leg in (*legs, *tables) if leg.location.why))
+    told = [leg.location for leg in legs] + [leg.location for leg in tables]
+    remarks = tuple(dict.fromkeys(one.why for one in told if one.why))
     return _probed(Route(cache, tuple(legs), tuple(tables), remarks))
 
 

@@ -271,7 +271,7 @@ def harmed(
         process = subprocess.Popen(
             [sys.executable, *driver, "--config", str(asked), "--result", str(told)],
             cwd=place,
-            env=environment(place) | harm,
+            env={**environment(place), **harm},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
