@@ -1,25 +1,19 @@
-"""Readers that leave files out by our statistics find the rows that they find without: deltalake and delta-spark say so."""
+"""Readers that leave files out by our statistics find the rows that they find without: deltalake says so."""
 
 import json
 import operator
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from framework.jars.sync import ensure_jars
 from framework.storage.posix import DirectoryStore
 from framework.tables.log import TableLog
 from tests.framework.tables.skipping import FILES, FILTERED, fill, probes
 
-ROOT = Path(__file__).parents[3]
 COMPARE = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -86,62 +80,3 @@ def _cut(line: str) -> str:
         told["maxValues"][name] = high.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     action["add"]["stats"] = json.dumps(told)
     return json.dumps(action) + "\n"
-
-
-HEAD = """
-import json, sys
-from pyspark.sql import functions as F
-from framework.jars.sync import ensure_jars
-from framework.spark.archive import archive_home
-from framework.spark.session import SessionSettings, open_session
-from framework.spark.stores import StoreAccess
-from tests.framework.tables.skipping import probes
-place, files = json.loads(sys.argv[1])
-delta = {"spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-         "spark.databricks.delta.snapshotPartitions": "2"}
-conf = {"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "1g"}
-settings = SessionSettings("delta", conf=conf, archive_dir=archive_home(), short_job=True,
-                           stores=StoreAccess(delta, ensure_jars("delta")))
-how = {"==": "__eq__", "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
-with open_session(settings) as spark:
-    table = spark.read.format("delta").load(place)
-    plain = spark.read.schema(table.drop("_run").schema).parquet(*files)
-    asked = [(f"{n} {h} {v}", getattr(F.col(n), how[h])(F.lit(v).cast(plain.schema[n].dataType))) for n, h, v in probes()]
-    asked += [(f"{n} is NaN", F.isnan(n)) for n in ("f32", "f64")] + [(f"{n} is null", F.col(n).isNull()) for n in plain.columns]
-    whole = plain.select(*[F.count_if(c).alias(str(i)) for i, (_, c) in enumerate(asked)]).first()
-    # One query a probe: a filter above a union is pushed into each of its scans.
-    rows = [(i, table.where(c).select(F.lit(i).alias("i"))) for i, (_, c) in enumerate(asked)]
-    some = {}
-    for start in range(0, len(rows), 25):
-        union = rows[start][1]
-        for _, one in rows[start + 1 : start + 25]:
-            union = union.unionAll(one)
-        some |= {r["i"]: r["count"] for r in union.groupBy("i").count().collect()}
-    print("SEEN" + json.dumps([[probe, some.get(i, 0), whole[i]] for i, (probe, _) in enumerate(asked)]))
-"""
-
-
-@pytest.mark.e2e
-@pytest.mark.spark
-@pytest.mark.timeout(400)
-def test_delta_spark_finds_the_same_rows(made: TableLog) -> None:
-    ensure_jars("delta")
-    place = place_of(made)
-    files = [str(path) for path in place.rglob("part-*.parquet")]
-    assert sum(pq.read_metadata(path).num_rows for path in files) == sum(map(len, FILES))
-    done = subprocess.run(
-        [sys.executable, "-c", HEAD, json.dumps([str(place), files])],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=360,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("SEEN")]
-    assert lines, (done.stdout + done.stderr)[-3000:]
-
-    found = json.loads(lines[-1].removeprefix("SEEN"))
-
-    assert len(found) > 200
-    assert [probe for probe in found if probe[1] != probe[2]] == []
