@@ -8,7 +8,7 @@ something broke.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -32,8 +32,7 @@ class CheckReport:
     """``rows`` per file in the order of the files. Counts are rows by full check name, zeros included.
 
     ``violations`` of a ``drop`` check are the rows that were left out. ``samples`` holds keys, never whole rows.
-    ``proven`` are the checks that were settled without Spark: by footers, dictionaries, or key columns. ``footers`` are
-    pyarrow's metadata of the files, in order, where files were looked at.
+    ``proven`` are the checks that were settled without Spark: by footers, dictionaries, or key columns.
     """
 
     rows: tuple[int, ...]
@@ -41,7 +40,6 @@ class CheckReport:
     dropped: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     proven: tuple[str, ...] = ()
-    footers: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
 
 def verify_output(
@@ -82,7 +80,6 @@ def verify_output(
             {f"{output}.{check.name}": counts[check.name] for check in asked} | dropped,
             dropped=dropped,
             proven=tuple(f"{output}.{check.name}" for check in asked if check.name in proven),
-            footers=footers.files,
         )
         return judge(report, frame, spec, prefix=output, where=where)
 
