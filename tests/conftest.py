@@ -1,7 +1,11 @@
 """What holds for every test: nothing from the machine's or the user's environment leaks in."""
 
 import os
+import shutil
 import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +23,23 @@ __all__ = [
     "s3_bucket",
     "s3_place",
     "s3_store",
+    "scratch",
     "seaweed",
 ]
 
 FOREIGN = ("AIRFLOW_", "AWS_", "TEAMSPARK_", "SPARK_", "PYSPARK_")
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 4 * 2**30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files of tests in memory where there is plenty: a store syncs every file and folder, SQLite every commit.
+
+    Nothing is proven by a disk's being slow: processes are killed here, machines are not.
+    """
+    free = shutil.disk_usage(MEMORY).free if os.access(MEMORY, os.W_OK) else 0
+    if free >= MEMORY_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +54,16 @@ def interruptible() -> None:
     """Started in the background by a shell, all processes here would inherit that Ctrl-C is to be ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One folder for what we and all processes started here put into the system's: tests kill many that cannot tidy up."""
+    tmp_path_factory.getbasetemp()  # pytest's own stays where it is: a failed test's files are looked at afterwards
+    folder = Path(tempfile.mkdtemp(prefix="teamspark-tests-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+    folder.chmod(0o711)  # PostgreSQL's user has a folder in it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
