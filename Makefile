@@ -6,6 +6,8 @@ SHELL := bash
 
 BIN := .venv/bin
 DAYS ?= 2
+# Two processes: tests wait for servers and JVMs more than they work. tests/conftest.py says which share one.
+BOTH := -n 2 --dist loadgroup
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -14,7 +16,7 @@ setup: ## Make .venv from the locks, and see that Java is there; instant when no
 	@tools/setup
 
 test: setup ## Run the tests (without whole flows and long ones), and say what was skipped and why
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(BOTH) $(ARGS)
 
 test-e2e: setup ## Whole flows on real servers: Airflow, stores, drivers that are killed
 	@$(BIN)/python -m pytest -m "e2e and not long" $(ARGS)

@@ -13,9 +13,10 @@ from framework.plan import FixtureInput, Plan, PlannedInput, QueryInput, RunInpu
 from framework.runner.stores import endpoints
 from framework.schema.spec import SchemaSpec
 from framework.spark.archive import archive_options, find_archive, fingerprint
-from framework.spark.session import SHORT_JOB, spark_home
+from framework.spark.session import spark_home
 from framework.spark.settings import SessionSettings, Setting, effective_settings, submit_conf
 from framework.spark.stores import StoreAccess, store_settings
+from framework.spark.tuning import tuned
 from framework.storage.base import Store
 from framework.storage.paths import explain_path
 from framework.storage.publish import RunLog
@@ -70,7 +71,7 @@ def explain_settings(prepared: Prepared, scope: Scope, environ: Mapping[str, str
     asked = replace(asked, stores=StoreAccess(store_settings(buckets)))
     submitted = submit_conf(environ, spark_home())
     known = {one.key: one.value for one in effective_settings(asked, submit=submitted)}
-    options = (*_archive_options(asked, known, environ), *(SHORT_JOB if asked.short_job else ()))
+    options = (*_archive_options(asked, known, environ), *tuned(known, short_job=asked.short_job))
     return effective_settings(asked, submit=submitted, java_options=options)
 
 

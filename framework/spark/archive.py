@@ -23,6 +23,7 @@ from typing import Any, Final, TypeAlias
 from framework.errors import clip
 from framework.home import environment_home
 from framework.java import Java
+from framework.spark.tuning import heap_bytes
 
 Notice: TypeAlias = Callable[[str], None]
 
@@ -30,7 +31,6 @@ _LOG: Final = logging.getLogger("framework.spark")
 _BUILD_TIMEOUT_S: Final = 600
 _ABANDONED_S: Final = 3600
 _COMPRESSED_LIMIT: Final = 32 * 2**30
-_UNITS: Final = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def archive_home() -> Path:
@@ -57,7 +57,7 @@ def fingerprint(java: Java, spark_home: Path, *, class_path: str = "", heap: str
     out differently). Jars count with name, size, modification time and *order*: Java expands ``jars/*`` in the
     folder's own order, and refuses an archive made in another.
     """
-    mine = [str(spark_home.resolve()), str(java.home.resolve()), class_path, _bytes(heap) >= _COMPRESSED_LIMIT]
+    mine = [str(spark_home.resolve()), str(java.home.resolve()), class_path, heap_bytes(heap) >= _COMPRESSED_LIMIT]
     base = java.home / "lib" / "server" / "classes.jsa"
     facts = [*mine, java.banner, _stamp(base), _jars(spark_home / "jars"), _conf_files(spark_home)]
     return Fingerprint(slot=_digest(mine)[:8], key=_digest(facts)[:16])
@@ -224,14 +224,6 @@ def _stamp(path: Path) -> list[int]:
     except OSError:
         return []
     return [found.st_size, found.st_mtime_ns]
-
-
-def _bytes(size: str) -> int:
-    number = size.strip().lower().removesuffix("b")
-    unit = number[-1:] if number[-1:] in _UNITS else ""
-    digits = number.removesuffix(unit)
-    # Spark reads a bare number as MiB. What it cannot read, it will complain about itself.
-    return int(digits) * (_UNITS[unit] if unit else 2**20) if digits.isdigit() else 0
 
 
 def _digest(facts: object) -> str:

@@ -38,6 +38,7 @@ from framework.spark.settings import (
     submit_arguments,
     submit_conf,
 )
+from framework.spark.tuning import SHORT_JOB, tuned
 
 __all__ = [
     "Launch",
@@ -57,7 +58,6 @@ _LOG: Final = logging.getLogger("framework.spark")
 _CHATTER: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 # pyspark notes these in os.environ for itself while a context is open.
 _PYSPARKS_OWN: Final = ("SPARK_AUTH_SOCKET_TIMEOUT", "SPARK_BUFFER_SIZE")
-SHORT_JOB: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _POLL_S: Final = 0.2
 _EXIT_TIMEOUT_S: Final = 15
 
@@ -134,7 +134,7 @@ def prepare(settings: SessionSettings, environ: Mapping[str, str], *, notice: No
     for line in java.skipped:
         notice(f"{line}; Java {java.version} from {java.source} is used")
     archive = _archive(settings, java, known, notice)
-    options = (*(archive_options(archive) if archive else ()), *(SHORT_JOB if settings.short_job else ()))
+    options = (*(archive_options(archive) if archive else ()), *tuned(known, short_job=settings.short_job))
     return Launch(
         effective_settings(settings, submit=submitted, java_options=options),
         _environment(java, environ, known["spark.master"]),

@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from framework.spark.archive import dump_options
-from framework.spark.session import SHORT_JOB, Launch, prepare, running
+from framework.spark.session import Launch, prepare, running
 from framework.spark.settings import SessionSettings, effective_settings
+from framework.spark.tuning import SHORT_JOB
 
 _DUMP_TIMEOUT_S = 500  # the JVM writes the archive while it exits: 12 to 15 s on two quiet cores
 
