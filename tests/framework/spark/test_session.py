@@ -14,8 +14,7 @@ from framework.spark.session import SessionSettings, prepare, running
 from framework.spark.settings import effective_settings
 from tests.framework.spark import children
 
-# The shared session's fixture: it has built the archive that the children here start from.
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("archive")]
 
 
 def child(code: str, folder: Path, **environ: str) -> dict[str, Any]:
