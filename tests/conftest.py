@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "alluxio",
     "archive",
+    "archived",
     "clean_environment",
     "database",
     "interruptible",
@@ -83,6 +84,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting that a test needs, it sets itself."""
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def archived(request: pytest.FixtureRequest) -> None:
+    """Whatever starts a JVM, also in a process of its own, finds the archive."""
+    if request.node.get_closest_marker("spark") is not None:
+        request.getfixturevalue("archive")
 
 
 @pytest.fixture(autouse=True, scope="session")

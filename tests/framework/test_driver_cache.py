@@ -18,7 +18,7 @@ from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from tests.framework.numbers import RUN, UPPER, config_of, contents, driven, environment, workspace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("archive")]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
 JOBS = """
 

@@ -10,7 +10,6 @@ from tests.framework.spark.children import child_and_stderr
 
 pytestmark = [
     pytest.mark.spark,
-    pytest.mark.usefixtures("archive"),
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux for a process's children"),
 ]
 

@@ -12,7 +12,7 @@ import pytest
 from framework.jars.sync import ensure_jars
 from tests.servers.postgres import Login, Postgres
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("archive")]
+pytestmark = pytest.mark.spark
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """

@@ -15,7 +15,7 @@ import pytest
 from framework.jars.sync import ensure_jars
 from tests.servers.seaweed import REGION, Keys, Seaweed
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("archive")]
+pytestmark = pytest.mark.spark
 
 ROOT = Path(__file__).parents[3]
 HEAD = """

@@ -14,7 +14,7 @@ from framework.spark.session import SessionSettings, prepare, running
 from framework.spark.settings import effective_settings
 from tests.framework.spark import children
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("archive")]
+pytestmark = pytest.mark.spark
 
 
 def child(code: str, folder: Path, **environ: str) -> dict[str, Any]:
