@@ -151,7 +151,7 @@ def test_an_archive_that_java_ignores_is_noticed_and_costs_time_only(tmp_path: P
 good = next(Path(settings.archive_dir).glob("*.jsa"))
 wanted = fingerprint(find_java(), spark_home())
 ours = folder / "archives" / f"{wanted.stem}-{good.stat().st_size}.jsa"
-os.link(good, ours)
+os.symlink(good, ours)
 settings = SessionSettings("child", archive_dir=folder / "archives", short_job=True, log=folder / "jvm.log")
 with open_session(settings, notice=told.append) as spark:
     seen["rows"] = spark.range(10).count()
