@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from framework.cli.options import StoreOption
+from framework.cli.options import CacheOption, StoreOption
 from framework.cli.scope import scope_of
 from framework.cli.show import remark
+from framework.tenancy.places import CacheKind
 
 app = typer.Typer(help="DAG files: what feeds what, and one run of one of them.", no_args_is_help=True)
 
@@ -52,6 +53,7 @@ def run(
     dag_id: Annotated[str, typer.Argument(help="<team>.<name>")],
     date: Annotated[str, typer.Option(help="The logical date: 2013-01-01 (UTC), or a moment.")],
     store: StoreOption = None,
+    cache: CacheOption = CacheKind.none,
 ) -> None:
     """Run a DAG for one date in a local Airflow, as its team: the one that `demo --keep` left up, else one made for it.
 
@@ -60,6 +62,7 @@ def run(
     """
     from airflow_bindings.local.dagrun import run_dag
     from airflow_bindings.local.drive import Leg
+    from airflow_bindings.local.workspace import Ground
     from framework.cli.asking import parse_date
 
     given = parse_date(date)
@@ -67,7 +70,7 @@ def run(
     leg = Leg(dag_id.partition(".")[0], dag_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     scope = scope_of(ctx)
     with _import_errors_told():
-        run_dag(scope.workspace, scope.teams, leg, store=store)
+        run_dag(scope.workspace, scope.teams, leg, ground=Ground(store, cache))
 
 
 @contextmanager

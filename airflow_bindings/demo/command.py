@@ -9,13 +9,14 @@ from airflow_bindings.demo.itinerary import DAGS, MAX_DAYS, itineraries
 from airflow_bindings.demo.landing import installed_data, land
 from airflow_bindings.local import workspace as local
 from airflow_bindings.local.drive import Arrival, Driver
-from airflow_bindings.local.facts import TaskFacts, task_facts
+from airflow_bindings.local.facts import TaskFacts
 from airflow_bindings.local.supervisor import Running
-from airflow_bindings.local.telling import Talk, look_closer, tell_outputs
+from airflow_bindings.local.telling import Talk, look_closer, tell_outputs, told_facts
 from framework.cli import show
-from framework.cli.options import StoreOption
+from framework.cli.options import CacheOption, StoreOption
 from framework.cli.scope import scope_of
 from framework.servers.signals import interruptible
+from framework.tenancy.places import CacheKind
 
 # Generous: a machine that is busy with other things is no failure.
 PATIENCE_S: Final = 1200.0
@@ -33,6 +34,7 @@ def demo(
     ctx: typer.Context,
     days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Flight dates, from 2013-01-01 on.")] = 2,
     store: StoreOption = None,
+    cache: CacheOption = CacheKind.none,
     keep: Annotated[bool, typer.Option("--keep", help="Leave Airflow running until Ctrl-C.")] = False,
 ) -> None:
     """Run two teams' DAGs of Spark jobs on real flights, in a real Airflow on this machine."""
@@ -40,10 +42,14 @@ def demo(
     with interruptible():
         written = land(installed_data(), scope.workspace / local.HOME / "landing")
         talk(f"source data in {local.HOME}/landing ({len(written)} file(s) unpacked now)")
-        with local.premises(scope.workspace, scope.teams, store) as place, local.started(place, talk) as live:
+        ground = local.Ground(store, cache)
+        with (
+            local.premises(scope.workspace, scope.teams, ground, talk) as place,
+            local.started(place, talk) as live,
+        ):
             arrivals = _drive(live, days, talk)
             talk("all runs published")
-            _tell(task_facts(place.world, arrivals), place)
+            _tell(told_facts(live, place, arrivals), place)
             if keep:
                 _say_kept(live, place)
                 local.keep(live, place, talk)

@@ -52,7 +52,7 @@ def kept(stack: AirflowStack) -> Running | None:
                 for name, value in stack.extra.items()
                 if found["settings"].get(name) != value
             ],
-            next_step="give the same --team-files, or stop it with Ctrl-C where it was started",
+            next_step="give the same --team-files, --store and --cache, or stop it with Ctrl-C where it was started",
         )
     secrets = load_or_make(stack.home, stack.users)
     return Running(replace(stack, port=found["port"]), secrets, (), datetime.now(UTC), kept_by_other=True)

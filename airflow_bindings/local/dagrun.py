@@ -7,22 +7,20 @@ from typing import Final
 
 from airflow_bindings.export import Bundle, bundles_of, dag_file
 from airflow_bindings.local.drive import Driver, Leg
-from airflow_bindings.local.facts import task_facts
 from airflow_bindings.local.ports import export_ports
-from airflow_bindings.local.telling import Talk, look_closer, tell_outputs
-from airflow_bindings.local.workspace import kept_or_started, premises
+from airflow_bindings.local.telling import Talk, look_closer, tell_outputs, told_facts
+from airflow_bindings.local.workspace import Ground, kept_or_started, premises
 from framework.cli import show
 from framework.errors import ConfigError
 from framework.servers.signals import interruptible
 from framework.tenancy.model import Teams
-from framework.tenancy.places import StoreKind
 
 # A task may wait for another team's output, and Ctrl-C ends it at any time.
 PATIENCE_S: Final = 4 * 3600.0
 
 
-def run_dag(workspace: Path, teams: Teams, leg: Leg, *, store: StoreKind | None) -> None:
-    """Run it, with progress on stderr; then its outputs. ``store`` as in ``premises``.
+def run_dag(workspace: Path, teams: Teams, leg: Leg, *, ground: Ground) -> None:
+    """Run it, with progress on stderr; then its outputs. ``ground`` as in ``premises``.
 
     Raises: ConfigError when there is no such DAG or its file does not load, JobFailed with the end of the failed
     task's log, ServerFailed.
@@ -31,13 +29,13 @@ def run_dag(workspace: Path, teams: Teams, leg: Leg, *, store: StoreKind | None)
     with interruptible():
         # Seconds, where Airflow's own answer takes a minute of starting.
         file = require_dag(workspace, leg, talk)
-        with premises(workspace, teams, store) as place:
+        with premises(workspace, teams, ground, talk) as place:
             with kept_or_started(place, talk) as live:
                 driver = Driver(live, talk, timeout_s=PATIENCE_S)
                 driver.refresh(leg)
                 driver.await_dags({leg.dag_id: leg.team}, live.since, file=file)
                 arrivals = driver.travel([[leg]])
-            rows = task_facts(place.world, arrivals)
+                rows = told_facts(live, place, arrivals)
             talk("the run has succeeded")
             tell_outputs(rows, place.world)
             for line in look_closer(rows, place):

@@ -5,14 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_bindings.local.drive import DONE, Leg
-from airflow_bindings.local.facts import TaskFacts
+from airflow_bindings.local.drive import DONE, Arrival, Leg
+from airflow_bindings.local.facts import TaskFacts, heated, task_facts
+from airflow_bindings.local.supervisor import Running
 from airflow_bindings.local.workspace import Premises
 from framework.cli import show
+from framework.tenancy.places import CacheKind
 from framework.world import World
 
 HEADS: Final = ("team", "dag", "task", "run", "attempt", "rows read", "rows written", "bytes", "seconds", "path")
 NUMBERS: Final = ("attempt", "rows read", "rows written", "bytes", "seconds")
+HEAT: Final = ("hot", "cold")
 
 
 @dataclass
@@ -38,10 +41,17 @@ class Talk:
                 self(f"{leg}: {one['task_id']} {one['state']} in {took} ({len(done)} of {len(instances)})")
 
 
+def told_facts(live: Running, place: Premises, arrivals: Sequence[Arrival]) -> tuple[TaskFacts, ...]:
+    """Of every task what its manifest says, and before a cache what its run has told of it."""
+    rows = task_facts(place.world, arrivals)
+    return rows if place.cache == CacheKind.none else heated(live, rows, arrivals)
+
+
 def tell_outputs(rows: Sequence[TaskFacts], world: World) -> None:
     """Every output with its numbers and its path, and below which stores those are."""
     show.say()
-    show.table(HEADS, (_cells(row) for row in rows), right=NUMBERS)
+    more = HEAT if any(row.hot is not None for row in rows) else ()
+    show.table((*HEADS[:-1], *more, HEADS[-1]), (_cells(row, heat=bool(more)) for row in rows), right=(*NUMBERS, *more))
     roots = sorted({world.store(row.key.team).root for row in rows})
     show.say(f"\nPaths are below {', '.join(roots)}.\n")
 
@@ -53,6 +63,7 @@ def look_closer(rows: Sequence[TaskFacts], place: Premises) -> Iterator[str]:
         yield f"  {place.command(f'outputs show {row.key}')}"
 
 
-def _cells(row: TaskFacts) -> tuple[object, ...]:
+def _cells(row: TaskFacts, *, heat: bool) -> tuple[object, ...]:
+    more = [show.size(count or 0) for count in (row.hot, row.cold)] if heat else []
     key, numbers = row.key, (f"{row.rows_read:,}", f"{row.rows_written:,}", show.size(row.bytes_written))
-    return (key.team, key.dag_id, key.task_id, key.run, row.attempt, *numbers, f"{row.seconds:.1f}", row.path)
+    return (key.team, key.dag_id, key.task_id, key.run, row.attempt, *numbers, f"{row.seconds:.1f}", *more, row.path)

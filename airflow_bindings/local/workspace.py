@@ -13,29 +13,40 @@ from airflow_bindings.contracts import SETTING
 from airflow_bindings.export import bundles_of
 from airflow_bindings.local import archive
 from airflow_bindings.local.attach import findable, kept
+from airflow_bindings.local.caching import cached
 from airflow_bindings.local.ports import export_anew, export_ports, fingerprint
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.supervisor import Running, Say, running
+from framework.errors import ConfigError
 from framework.servers.ports import free_port
 from framework.servers.sites import Site, opened
 from framework.tenancy.model import TEAM_FILES, Teams
-from framework.tenancy.places import StoreKind
+from framework.tenancy.places import CacheKind, StoreKind
 from framework.world import World
 
 HOME: Final = ".teamspark/demo"
 WATCH_S: Final = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is asked for: a store of this machine in place of those that the team files name, and what is before it."""
+
+    store: StoreKind | None = None
+    cache: CacheKind = CacheKind.none
+
+
 @dataclass(frozen=True)
 class Premises:
     """What a workspace's Airflow runs on: code, team files, and the stores that these name.
 
-    ``site``: stores of this machine in place of those that the team files name.
+    ``site``: stores of this machine in place of those that the team files name; ``cache``: what is before them.
     """
 
     workspace: Path
     teams: Teams
     site: Site | None = None
+    cache: CacheKind = CacheKind.none
 
     @property
     def home(self) -> Path:
@@ -65,7 +76,8 @@ class Premises:
     @property
     def option(self) -> str:
         """What commands that start an Airflow are given for the same stores, with a blank before it."""
-        return f" --store {self.site.kind}" if self.site else ""
+        before = "" if self.cache == CacheKind.none else f" --cache {self.cache}"
+        return f" --store {self.site.kind}{before}" if self.site else ""
 
     def command(self, text: str) -> str:
         """A command of ``teamspark`` that looks at these stores, as a person types it."""
@@ -73,16 +85,26 @@ class Premises:
 
 
 @contextmanager
-def premises(workspace: Path, teams: Teams, store: StoreKind | None) -> Iterator[Premises]:
-    """With stores of the kind ``store`` on this machine, open as long as the block lasts; else as the team files say.
+def premises(workspace: Path, teams: Teams, ground: Ground, say: Say) -> Iterator[Premises]:
+    """With stores of that kind on this machine, open as long as the block lasts; else as the team files say.
 
-    Raises: SetupError, StoreUnavailable, ServerFailed.
+    Raises: ConfigError for a cache without a store, SetupError, StoreUnavailable, ServerFailed.
     """
-    if store is None:
+    if ground.store is None:
+        if ground.cache != CacheKind.none:
+            raise ConfigError(
+                "a cache needs a store of this machine",
+                got=f"--cache {ground.cache} without --store",
+                next_step="say which: --store directory, efs or s3; or ask for it in the team files: cache: {kind: alluxio}",
+            )
         yield Premises(workspace, teams)
         return
-    with opened(store, workspace, teams) as site:
-        yield Premises(workspace, teams, site)
+    with opened(ground.store, workspace, teams) as site:
+        if ground.cache == CacheKind.none:
+            yield Premises(workspace, teams, site)
+            return
+        with cached(site, workspace, say) as before:
+            yield Premises(workspace, teams, before, ground.cache)
 
 
 def stack_of(place: Premises) -> AirflowStack:

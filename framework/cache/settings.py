@@ -26,6 +26,11 @@ _CLIENT: Final = MappingProxyType(
         "alluxio.user.network.rpc.keepalive.timeout": "5s",
         "alluxio.user.network.streaming.keepalive.time": "10s",
         "alluxio.user.network.streaming.keepalive.timeout": "5s",
+        # A worker that hangs takes connections, and says nothing on them: by itself the client waits for its greeting for
+        # 30 s, and then 60 s more for a polite end of what never began.
+        "alluxio.network.connection.auth.timeout": "5s",
+        "alluxio.network.connection.shutdown.graceful.timeout": "1s",
+        "alluxio.network.connection.shutdown.timeout": "1s",
         # Reading is not worth a write to the master.
         "alluxio.user.update.file.accesstime.disabled": "true",
     }

@@ -6,12 +6,19 @@ from typing import Annotated, TypeAlias
 import typer
 
 from framework.errors import ConfigError
-from framework.tenancy.places import StoreKind
+from framework.tenancy.places import CacheKind, StoreKind
 
 StoreOption: TypeAlias = Annotated[
     StoreKind | None,
     typer.Option(
         "--store", help="Outputs go to a store of this kind on this machine; without, where the team files say."
+    ),
+]
+
+CacheOption: TypeAlias = Annotated[
+    CacheKind,
+    typer.Option(
+        "--cache", help="With --store: an Alluxio for each team, before that store, until this ends; or none."
     ),
 ]
 

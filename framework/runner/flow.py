@@ -14,8 +14,9 @@ from framework.destinations.deliver import Courier
 from framework.job import Job
 from framework.plan import PlanRequest, make_plan
 from framework.report import Account, result_of
-from framework.runner.route import find_route, is_cached, prefetching, warm_outputs
 from framework.runner.stopwatch import Stopwatch
+from framework.runner.warming import is_cached, prefetching, warm_outputs
+from framework.runner.wayfinding import find_route
 from framework.spark.stores import Extra
 from framework.storage.publish import Published, RunLog
 from framework.tables.commit import commit_tables

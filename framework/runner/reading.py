@@ -44,7 +44,7 @@ class Reads:
         """A block in which the frames are used: Spark's failure to read a file becomes an error that names the file."""
         with ExitStack() as stack:
             for planned in self.plan.inputs:
-                files = list(planned_files(planned, self.world, self.route))
+                files = list(planned_files(planned, self.route))
                 where = f"{self.plan.config.key} input '{planned.port.name}'"
                 if isinstance(planned, QueryInput):
                     stack.enter_context(querying(where=where))
@@ -126,7 +126,7 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -
         elif isinstance(planned, RunInput):
             frames[name] = _published(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, TableInput):
-            frames[name] = _tables(spark, planned, world, job=plan.contract.job)
+            frames[name] = _tables(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
@@ -169,12 +169,12 @@ def _published(spark: "SparkSession", planned: RunInput, route: Route, *, job: s
     return _together(spark, frames, planned)
 
 
-def _tables(spark: "SparkSession", planned: TableInput, world: World, *, job: str) -> "DataFrame":
+def _tables(spark: "SparkSession", planned: TableInput, route: Route, *, job: str) -> "DataFrame":
     """The pinned files of each table, as one scan: no log is read again, and none through a cache."""
     frames = [
         read_published(
             spark,
-            table.data_files(world.store(table.task.team)),
+            route.table(planned.port.name, table).files,
             spec=planned.port.schema,
             written=table.schema,
             where=f"{job} input '{planned.port.name}' from {table.path} version {table.snapshot.version}",
@@ -208,14 +208,14 @@ def _table_read(table: PinnedTable) -> TableRead:
     )
 
 
-def planned_files(planned: PlannedInput, world: World, route: Route) -> Iterator[DataFile]:
+def planned_files(planned: PlannedInput, route: Route) -> Iterator[DataFile]:
     """The data files behind one port."""
     if isinstance(planned, RunInput):
         for read in planned.reads:
             yield from data_files(route.leg(planned.port.name, read))
     elif isinstance(planned, TableInput):
         for table in planned.tables:
-            yield from table.data_files(world.store(table.task.team))
+            yield from route.table(planned.port.name, table).files
     elif isinstance(planned, SourceInput):
         yield from planned.listing.data()
 

@@ -7,7 +7,7 @@ of credentials for each team. Nothing of the workspace is edited. A cluster has 
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -114,13 +114,18 @@ def _found(home: Path) -> Site:
 
 
 def _render(home: Path, teams: Teams, place: Callable[[Team], StorePlace]) -> Path:
-    """The team files with other stores; one that is there no more goes."""
-    folder = home / "teams"
+    """The team files with other stores."""
+    return write_team_files(home / "teams", [with_store(team, place(team)) for team in teams.by_name.values()])
+
+
+def write_team_files(folder: Path, teams: Iterable[Team]) -> Path:
+    """Team files of a site; one that is there no more goes. Returns ``folder``."""
+    wanted = {team.team: team for team in teams}
     folder.mkdir(exist_ok=True)
-    for gone in _names(folder) - set(teams.by_name):
+    for gone in _names(folder) - set(wanted):
         (folder / f"{gone}.yaml").unlink(missing_ok=True)
-    for name, team in teams.by_name.items():
-        write_private(folder / f"{name}.yaml", as_yaml(with_store(team, place(team))))
+    for name, team in wanted.items():
+        write_private(folder / f"{name}.yaml", as_yaml(team))
     return folder
 
 

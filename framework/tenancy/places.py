@@ -102,6 +102,13 @@ class StoreKind(StrEnum):
     s3 = "s3"
 
 
+class CacheKind(StrEnum):
+    """What may be before the stores of this machine."""
+
+    none = "none"
+    alluxio = "alluxio"
+
+
 StorePlace: TypeAlias = Annotated[DirectoryStore | EfsStore | BucketStore, Field(discriminator="kind")]
 
 

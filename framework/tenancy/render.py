@@ -3,12 +3,17 @@
 import yaml
 
 from framework.tenancy.model import Team
-from framework.tenancy.places import StorePlace
+from framework.tenancy.places import AlluxioPlace, StorePlace
 
 
 def with_store(team: Team, place: StorePlace) -> Team:
     """The same team, with its outputs elsewhere."""
     return team.model_copy(update={"store": place})
+
+
+def with_cache(team: Team, place: AlluxioPlace | None) -> Team:
+    """The same team, with another cache before its store, or none."""
+    return team.model_copy(update={"cache": place})
 
 
 def as_yaml(team: Team) -> str:

@@ -82,8 +82,8 @@ def start(workspace: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def demo(workspace: Path, kind: StoreKind) -> Demo:
-    with start(workspace, "demo", "--days", "1", "--store", kind) as run:
+def demo(workspace: Path, kind: StoreKind, *more: str) -> Demo:
+    with start(workspace, "demo", "--days", "1", "--store", kind, *more) as run:
         said, _ = run.communicate(timeout=900)
     assert run.returncode == 0, said[-4000:]
     assert working_in(workspace) == {}
@@ -132,6 +132,34 @@ def test_every_store_gets_equal_outputs(published: Callable[[StoreKind], Demo], 
 
     assert len(here.outputs) == 6
     assert there.outputs == here.outputs
+
+
+@pytest.mark.parametrize("kind", [StoreKind.efs, StoreKind.s3])
+def test_through_a_cache_the_outputs_are_the_same_and_inputs_are_hot(
+    tmp_path: Path, published: Callable[[StoreKind], Demo], kind: StoreKind
+) -> None:
+    plain = published(StoreKind.directory)
+
+    cached = demo(furnished(tmp_path), kind, "--cache", "alluxio")
+
+    assert cached.outputs == plain.outputs
+    told = rows(cached.said)
+    assert len(told) == 5
+    assert [row for row in told if row["hot"] != "0 B"] != []
+    assert all(not (tmp_path / ".teamspark/cache" / team / "cluster.json").exists() for team in TEAMS)
+    # The witness: without one there is nothing that could be hot.
+    assert not any("hot" in row for row in rows(plain.said))
+
+
+def rows(said: str) -> list[dict[str, str]]:
+    """The table of the outputs, by the names of its columns, which two blanks keep apart."""
+    lines = said.splitlines()
+    (head,) = (
+        number for number, line in enumerate(lines) if line.startswith("team ") and line.rstrip().endswith("path")
+    )
+    names = re.split(r"\s{2,}", lines[head].strip())
+    found = (re.split(r"\s{2,}", line.strip()) for line in lines[head + 1 :])
+    return [dict(zip(names, cells, strict=True)) for cells in found if len(cells) == len(names) and cells[0] in TEAMS]
 
 
 @pytest.mark.parametrize("kind", list(StoreKind))

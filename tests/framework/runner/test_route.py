@@ -18,7 +18,9 @@ from framework.identity import Epoch, RunKey
 from framework.job import contract_of
 from framework.manifest import FileEntry, Manifest, OutputEntry
 from framework.plan import Plan, PlanRequest, make_plan
-from framework.runner.route import Heat, find_route, is_cached, prefetching, warm_outputs
+from framework.runner.route import Heat
+from framework.runner.warming import is_cached, prefetching, warm_outputs
+from framework.runner.wayfinding import find_route
 from framework.schema.model import schema_spec
 from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
