@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,9 +18,14 @@ LANGUAGES = {"python", "yaml", "json", "console", "text", "toml", "sql"}
 MADE = (".venv", ".teamspark", "build/")
 
 
-@pytest.mark.parametrize(
-    "file", sorted({block.file for block in blocks("python")}), ids=lambda file: str(file.relative_to(ROOT))
-)
+def programs() -> Iterator[Any]:
+    """The files with Python blocks; those whose blocks start Spark are marked."""
+    for file in sorted({block.file for block in blocks("python")}):
+        starts = any(word in file.read_text() for word in ("open_session(", "run_job("))
+        yield pytest.param(file, id=str(file.relative_to(ROOT)), marks=pytest.mark.spark if starts else ())
+
+
+@pytest.mark.parametrize("file", list(programs()))
 def test_python_blocks_run(file: Path, tmp_path: Path) -> None:
     """The blocks of one file share one process, top to bottom, as a reader would type them; tests in them are run."""
     text = "\n\n".join(block.text for block in blocks("python") if block.file == file)

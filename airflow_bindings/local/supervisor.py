@@ -181,3 +181,4 @@ def end_launches(state: Path | None) -> None:
     for home in sorted((state / "runs").iterdir()):
         if not home.name.startswith("."):
             launcher.kill(home.name)
+            launcher.clear(home.name)

@@ -103,7 +103,7 @@ class Launcher(Protocol):
         ...
 
     def clear(self, name: str) -> None:
-        """Remove what only a running process needs (configuration, secrets); keep log and result."""
+        """Remove what only a running process needs (configuration, secrets, scratch); keep log and result."""
         ...
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:

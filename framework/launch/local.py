@@ -1,8 +1,8 @@
 """Runs on this machine, detached: a launch survives its starter and is found again through files.
 
 ``<state>/runs/<name>/`` holds the request (identity), ``config.json``, ``log``, ``result.json``, the
-process (number and start), the exit code and the marker of a kill; ``<state>/keys/<hash>/<name>``
-finds the launches of one run key. A launch lives exactly as long as somebody holds its ``lock``.
+process (number and start), the exit code, the marker of a kill and ``tmp``, where the run's temporary
+files are; ``<state>/keys/<hash>/<name>`` finds the launches of one run key. A launch lives exactly as long as somebody holds its ``lock``.
 Linux only: processes are told apart by ``/proc``.
 """
 
@@ -32,6 +32,7 @@ FORCED_S: Final = 10.0
 KILLED: Final = -int(signal.SIGKILL)
 _POLL_S: Final = 0.05
 _SECRETS: Final = ("config.json", "connections.json")
+_SCRATCH: Final = "tmp"
 
 
 class LocalLauncher:
@@ -74,8 +75,11 @@ class LocalLauncher:
         raise RunLost("a run does not end", where=name, next_step=f"look at processes {sorted(_members(home))}")
 
     def clear(self, name: str) -> None:
+        home = self._home(name)
         for secret in _SECRETS:
-            (self._home(name) / secret).unlink(missing_ok=True)
+            (home / secret).unlink(missing_ok=True)
+        # Of a run that was killed: what Spark had unpacked and spilled.
+        shutil.rmtree(home / _SCRATCH, ignore_errors=True)
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
         try:
@@ -111,6 +115,7 @@ class LocalLauncher:
 
 def _fill(aside: Path, request: LaunchRequest) -> None:
     identity = {"key": asdict(request.key), "epoch": asdict(request.epoch), "clear_number": request.clear_number}
+    (aside / _SCRATCH).mkdir(mode=0o700)
     (aside / "request.json").write_text(json.dumps({**identity, "command": request.command}), encoding="utf-8")
     for name, data in zip(_SECRETS, (request.config, request.connections), strict=True):
         if data is not None:
@@ -141,7 +146,7 @@ def _spawn(home: Path, lock: int, request: LaunchRequest) -> None:
                 runner,
                 check=True,
                 cwd=request.directory,
-                env=dict(request.env),
+                env={"TMPDIR": str(home / _SCRATCH), **request.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

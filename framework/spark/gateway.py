@@ -21,6 +21,7 @@ from pyspark import SparkConf
 from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 
+from framework.spark.archive import quoted
 from framework.spark.interrupts import held
 
 __all__ = ["Start", "connected", "environ", "put"]
@@ -54,10 +55,12 @@ def connected(start: Start, undo: ExitStack) -> JavaGateway:
 
 
 def _started(start: Start, undo: ExitStack) -> tuple[subprocess.Popen[bytes], int, str]:
-    with TemporaryDirectory(prefix="teamspark-jvm-") as folder, ExitStack() as starting:
-        answer = Path(folder) / "answer"
+    # All that the JVM spills and unpacks is in here: one that is killed cannot tidy up.
+    folder = Path(undo.enter_context(TemporaryDirectory(prefix="teamspark-jvm-", ignore_cleanup_errors=True)))
+    answer = folder / "answer"
+    with ExitStack() as starting:
         with held():
-            process = _popen(start, answer)
+            process = _popen(start, folder, answer)
             undo.callback(_end, process, start.exit_timeout_s)
             # It does not look at its standard input before it has answered.
             starting.callback(process.kill)
@@ -66,7 +69,7 @@ def _started(start: Start, undo: ExitStack) -> tuple[subprocess.Popen[bytes], in
     return process, port, secret
 
 
-def _popen(start: Start, answer: Path) -> subprocess.Popen[bytes]:
+def _popen(start: Start, folder: Path, answer: Path) -> subprocess.Popen[bytes]:
     command = [str(Path(os.environ["SPARK_HOME"]) / "bin" / "spark-submit")]
     for key, value in start.conf.getAll():
         command += ["--conf", f"{key}={value}"]
@@ -76,10 +79,22 @@ def _popen(start: Start, answer: Path) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=start.output,
         stderr=start.output,
-        env={**os.environ, "SPARK_CONNECT_MODE": "0", "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer)},
+        env={
+            **os.environ,
+            **_scratch(folder, start.conf),
+            "SPARK_CONNECT_MODE": "0",
+            "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
+        },
         # A terminal's Ctrl-C is for us: we stop the JVM when we are done with it.
         preexec_fn=_ignore_interrupts,  # noqa: PLW1509  one system call, as in pyspark's own start
     )
+
+
+def _scratch(folder: Path, conf: SparkConf) -> dict[str, str]:
+    """The JVM's temporary files in ``folder``, and its blocks and shuffles too unless somebody said where they belong."""
+    options = f"-Djava.io.tmpdir={quoted(folder)} {os.environ.get('SPARK_SUBMIT_OPTS', '')}".strip()
+    elsewhere = "SPARK_LOCAL_DIRS" in os.environ or conf.contains("spark.local.dir")
+    return {"SPARK_SUBMIT_OPTS": options} | ({} if elsewhere else {"SPARK_LOCAL_DIRS": str(folder)})
 
 
 def _ignore_interrupts() -> None:

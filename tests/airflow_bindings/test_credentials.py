@@ -57,7 +57,7 @@ def test_a_run_has_its_own_teams_keys_and_nobody_else_has_any(
     assert "hush" not in json.dumps(platform.xcom(dag, run, "it"))
     (launch,) = platform.launch_names(dag.dag_id)
     home = platform.workspace / ".teamspark/launches/runs" / launch
-    assert [file for file in home.iterdir() if b"hush" in file.read_bytes()] == []
+    assert [file for file in home.iterdir() if file.is_file() and b"hush" in file.read_bytes()] == []
 
 
 def test_a_team_without_credentials_is_told_before_anything_is_started(

@@ -25,26 +25,50 @@ with DAG("flights.ours", schedule=[Upstream("a", dag_id="flights.a").asset]) as 
     Spark(task_id="c", job="jobs.flights.a:A", job_config={"input": {"operators": [{"task_id": "b", "as": "x"}]}})
 """
 LINKED = "\nfrom airflow_bindings.policy import prepare, violations\nassert not list(violations(dag, 'flights'))\nprepare(dag, 'flights', None)\n"
-TELL = "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))\n"
-
-
-def _loaded(source: str, home: Path) -> set[str]:
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", source + TELL],
-        env={"AIRFLOW_HOME": str(home), "PATH": "/usr/bin:/bin"},
-        cwd=Path.cwd(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return set(json.loads(run.stdout.splitlines()[-1]))
+DELIVERED = """job_config={"output": {"default": {"destinations": [
+    {"type": "s3", "data": {"bucket": "reports", "path": "a", "aws_conn_id": "x"}},
+    {"type": "postgres", "data": {"table": "a.b", "postgres_conn_id": "y"}}]}}}"""
+SOURCES = {
+    "plain": PLAIN,
+    "ours": OURS + LINKED,
+    "with settings": OURS.replace('parameters={"n": 1}', 'spark_conf={"spark.sql.shuffle.partitions": 4}'),
+    "delivered": OURS.replace('parameters={"n": 1}', DELIVERED) + LINKED,
+}
+# Each file has a process of its own, forked where all of them still do the same: Airflow costs seconds to import.
+PARSE = """
+import json, os, sys
+from airflow.sdk import DAG
+for name, source in json.loads(sys.stdin.read()).items():
+    if not os.fork():
+        exec(compile(source, name, "exec"), {})
+        print(json.dumps([name, sorted(sys.modules)]), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, name
+"""
 
 
 @pytest.fixture(scope="module")
-def extra(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """The modules that each of ``SOURCES`` loads."""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PARSE],
+        env={"AIRFLOW_HOME": str(tmp_path_factory.mktemp("home")), "PATH": "/usr/bin:/bin"},
+        cwd=Path.cwd(),
+        input=json.dumps(SOURCES),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    told = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("[")]
+    assert [name for name, _ in told] == list(SOURCES)
+    return {name: set(modules) for name, modules in told}
+
+
+@pytest.fixture(scope="module")
+def extra(loaded: dict[str, set[str]]) -> set[str]:
     """Modules that our file loads, policy included, and the same file with plain operators does not."""
-    home = tmp_path_factory.mktemp("home")
-    return _loaded(OURS + LINKED, home) - _loaded(PLAIN, home)
+    return loaded["ours"] - loaded["plain"]
 
 
 @pytest.mark.parametrize("name", HEAVY)
@@ -62,34 +86,23 @@ def test_the_operator_pulls_in_no_phase_of_its_life(extra: set[str]) -> None:
 
 
 def test_spark_settings_cost_one_small_module_and_only_where_there_are_some(
-    extra: set[str], tmp_path_factory: pytest.TempPathFactory
+    extra: set[str], loaded: dict[str, set[str]]
 ) -> None:
-    conf = OURS.replace('parameters={"n": 1}', 'spark_conf={"spark.sql.shuffle.partitions": 4}')
-
-    loaded = _loaded(conf, tmp_path_factory.mktemp("home"))
+    found = loaded["with settings"]
 
     assert "framework.sparkconf" not in extra
-    assert "framework.sparkconf" in loaded
-    assert {module for module in loaded if module.partition(".")[0] in ("pyspark", "pyarrow", "py4j")} == set()
-    assert "framework.spark" not in loaded
+    assert "framework.sparkconf" in found
+    assert {module for module in found if module.partition(".")[0] in ("pyspark", "pyarrow", "py4j")} == set()
+    assert "framework.spark" not in found
 
 
-DELIVERED = """job_config={"output": {"default": {"destinations": [
-    {"type": "s3", "data": {"bucket": "reports", "path": "a", "aws_conn_id": "x"}},
-    {"type": "postgres", "data": {"table": "a.b", "postgres_conn_id": "y"}}]}}}"""
-
-
-def test_destinations_are_checked_without_what_delivers_to_them(
-    extra: set[str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    source = OURS.replace('parameters={"n": 1}', DELIVERED)
-
-    loaded = _loaded(source + LINKED, tmp_path_factory.mktemp("home"))
+def test_destinations_are_checked_without_what_delivers_to_them(extra: set[str], loaded: dict[str, set[str]]) -> None:
+    found = loaded["delivered"]
 
     assert "framework.destinations.kinds" not in extra
-    assert "framework.destinations.kinds" in loaded
-    assert {module for module in loaded if module.partition(".")[0] in (*HEAVY, "psycopg", "py4j")} == set()
-    assert not [module for module in loaded if module.startswith("framework.spark")]
+    assert "framework.destinations.kinds" in found
+    assert {module for module in found if module.partition(".")[0] in (*HEAVY, "psycopg", "py4j")} == set()
+    assert not [module for module in found if module.startswith("framework.spark")]
 
 
 def test_an_unknown_name_is_no_attribute() -> None:

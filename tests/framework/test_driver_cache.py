@@ -22,7 +22,7 @@ from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from tests.framework.numbers import DRIVER_S, RUN, UPPER, config_of, contents, driven, environment, workspace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
 JOBS = """
 

@@ -117,7 +117,6 @@ def everything(place: Path) -> str:
 
 @pytest.mark.e2e
 @pytest.mark.spark
-@pytest.mark.usefixtures("spark")
 @pytest.mark.timeout(600)
 def test_a_table_becomes_a_report_and_a_failed_delivery_is_made_good_without_spark(
     place: Path, database: Login

@@ -26,7 +26,7 @@ from framework.world import World
 from tests.framework.numbers import DAY, RUN, UPPER, config_of, contents, driven, workspace
 from tests.servers.seaweed import Seaweed
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
 JOBS = """
 

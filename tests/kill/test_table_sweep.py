@@ -23,15 +23,15 @@ def swept(folder: Path, *, steps: int, timed: int, subject: str = SUBJECT) -> Re
 
 @pytest.mark.timeout(600)
 def test_kills_anywhere_leave_whole_tables_only(tmp_path: Path) -> None:
-    report = swept(tmp_path, steps=50, timed=5)
+    report = swept(tmp_path, steps=36, timed=4)
 
     assert report.problems == []
-    assert all(point.ended == "killed" for point in report.points[:50])
+    assert all(point.ended == "killed" for point in report.points[:36])
 
 
 @pytest.mark.timeout(600)
 def test_witness_in_two_entries_a_kill_between_them_shows_a_table_without_the_day(tmp_path: Path) -> None:
-    report = swept(tmp_path, steps=30, timed=0, subject="tests.kill.table_subject:InTwoEntries")
+    report = swept(tmp_path, steps=16, timed=0, subject="tests.kill.table_subject:InTwoEntries")
 
     assert any("saw nothing" in problem for problem in report.problems), report.problems
 

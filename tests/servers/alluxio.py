@@ -51,8 +51,10 @@ def running(team: str, store: Store, environment: dict[str, str] | None = None) 
     try:
         yield up(wanted, {**os.environ, **(environment or {})}, notice=print)
     finally:
-        down(home)
-        shutil.rmtree(home, ignore_errors=True)
+        try:
+            down(home)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tests.servers.seaweed import REGION, Keys
 
 TIMEOUT_S: Final = 30
 MOST_BYTES: Final = 64 * 1024 * 1024
-DELAY_S: Final = 0.05
+DELAY_S: Final = 0.02
 
 Schedule = Callable[["Request"], str | None]
 

@@ -9,14 +9,13 @@ import pytest
 
 from framework.cache.alluxio import Address, AlluxioCache, canonical
 from framework.cache.base import LOOK_S
-from framework.cache.rest import CONNECT_S
 from framework.errors import CacheUnavailable
 from framework.storage.base import Access
 from framework.storage.posix import DirectoryStore
 from framework.storage.s3client import Bucket
 from tests.servers.buckets import quick_store
 
-QUICK_S = LOOK_S + CONNECT_S + 1
+QUICK_S = 3 * LOOK_S - 0.5  # three verbs that each wait would take longer
 
 
 @pytest.fixture(params=["closed", "silent", "no Alluxio"])

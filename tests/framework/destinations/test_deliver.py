@@ -1,8 +1,6 @@
 """The courier: every destination of every output, only by the highest attempt, again without recomputing, no secret told."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from framework.schema.spec import SchemaSpec
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
 from tests.framework.destinations.made import KEY, config, courier, publish, sums, teams
+from tests.framework.destinations.victims import victims
 from tests.servers.seaweed import REGION, Seaweed
 
 
@@ -34,7 +33,6 @@ class Numbers(Job):
         raise AssertionError
 
 
-ROOT = Path(__file__).parents[3]
 OUT = {"type": "path", "data": {"path": "out"}}
 
 
@@ -281,7 +279,7 @@ from framework.storage import posix
 from framework.world import World
 from tests.framework.destinations.test_deliver import Numbers
 
-place, kill_at = Path(sys.argv[1]), int(sys.argv[2])
+place = Path(sys.argv[1])
 calls = 0
 def counted(method):
     def call(self, *arguments):
@@ -296,21 +294,18 @@ for name in ("list", "put_file", "settle", "put_if_absent", "read"):
     setattr(posix.DirectoryStore, name, counted(getattr(posix.DirectoryStore, name)))
 def computes(extra):
     raise AssertionError("this try computes")
-config = ExportedConfig.parse_json((place / "config.json").read_bytes(), where="config")
-options = RunOptions(session=computes, who="test")
-result = execute(PlanRequest(config, contract_of(Numbers)), Numbers(), World.of(place), options)
-(place / "result.json").write_bytes(result.json_bytes())
-print(calls)
+def resume():
+    config = ExportedConfig.parse_json((place / "config.json").read_bytes(), where="config")
+    options = RunOptions(session=computes, who="test")
+    result = execute(PlanRequest(config, contract_of(Numbers)), Numbers(), World.of(place), options)
+    (place / "result.json").write_bytes(result.json_bytes())
+for line in sys.stdin:
+    kill_at = int(line)
+    if not os.fork():
+        resume()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
-
-
-def resume(place: Path, kill_at: int) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", RESUMING, str(place), str(kill_at)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr[-2000:]
-    return done.returncode
 
 
 def test_a_kill_anywhere_between_publish_and_the_marker_is_made_good_without_computing(
@@ -323,12 +318,14 @@ def test_a_kill_anywhere_between_publish_and_the_marker_is_made_good_without_com
     out = DirectoryStore(tmp_path / "out")
     halves = 0
 
-    for kill_at in range(20):
-        code = resume(tmp_path, kill_at)
-        marker = foremost(out, folder_of(KEY))
-        if code == 0:
-            break
-        halves += marker is None and bool(out.list("/"))
+    with victims(RESUMING, tmp_path) as killed_at:
+        for kill_at in range(20):
+            code = killed_at(kill_at)
+            marker = foremost(out, folder_of(KEY))
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            halves += marker is None and bool(out.list("/"))
 
     assert code == 0
     assert kill_at > 5

@@ -2,8 +2,6 @@
 
 import datetime as dt
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,9 +23,9 @@ from framework.sql import TableName
 from framework.storage.memory import MemoryStore
 from framework.storage.paths import run_path
 from tests.framework.destinations.made import KEY, SPEC, courier, publish, sums
+from tests.framework.destinations.victims import victims
 from tests.servers.postgres import Login, Postgres
 
-ROOT = Path(__file__).parents[3]
 TABLE = "CREATE TABLE sums (name text NOT NULL, total bigint, teamspark_run text NOT NULL)"
 
 
@@ -152,9 +150,10 @@ def test_two_at_once_come_one_after_the_other_and_the_newer_stays(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import psycopg
 from framework.destinations import postgres
 from tests.framework.destinations.test_postgres import bring
-place, kill_at = Path(sys.argv[1]), int(sys.argv[2])
+place = Path(sys.argv[1])
 whole = postgres.rows_of
 def rows_of(delivery):
     for number, row in enumerate(whole(delivery)):
@@ -164,8 +163,7 @@ def rows_of(delivery):
     if kill_at == 6:
         os.kill(os.getpid(), signal.SIGKILL)
 postgres.rows_of = rows_of
-if kill_at == 7:
-    import psycopg
+def dying_at_the_last_commit():
     psycopg.Connection.commit = lambda self, commit=psycopg.Connection.commit: (
         os.kill(os.getpid(), signal.SIGKILL) if place.joinpath("armed").exists() else commit(self))
     register = postgres.PostgresTable._make_fence
@@ -173,7 +171,14 @@ if kill_at == 7:
         register(self, connection)
         place.joinpath("armed").touch()
     postgres.PostgresTable._make_fence = armed
-bring(place)
+for line in sys.stdin:
+    kill_at = int(line)
+    if not os.fork():
+        if kill_at == 7:
+            dying_at_the_last_commit()
+        bring(place)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
 
 
@@ -189,14 +194,6 @@ def bring(place: Path) -> None:
     courier(store, place, entry(), connections=read_connections(place / "connections.json")).deliver(published)
 
 
-def child(place: Path, kill_at: int) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(place), str(kill_at)], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr[-2000:]
-    return done.returncode
-
-
 def test_killed_anywhere_in_it_nothing_is_seen_and_the_next_try_brings_all(tmp_path: Path, database: Login) -> None:
     from framework.storage.posix import DirectoryStore
 
@@ -206,12 +203,13 @@ def test_killed_anywhere_in_it_nothing_is_seen_and_the_next_try_brings_all(tmp_p
     secrets.touch(0o600)
     secrets.write_bytes(connections(database).json_bytes())
 
-    for kill_at in (0, 3, 6, 7):
-        assert child(tmp_path, kill_at) == -signal.SIGKILL
-        assert seen(database) == []
-    (tmp_path / "armed").unlink()
+    with victims(KILLED, tmp_path) as killed_at:
+        for kill_at in (0, 3, 6, 7):
+            assert killed_at(kill_at) == -signal.SIGKILL
+            assert seen(database) == []
+        (tmp_path / "armed").unlink()
 
-    assert child(tmp_path, -1) == 0
+        assert killed_at(-1) == 0
     assert seen(database) == names("one")
 
 

@@ -173,7 +173,30 @@ def test_nothing_of_the_starters_environment_is_inherited(
 
     _until(lambda: launcher.status("one").phase is Phase.SUCCEEDED)
 
-    assert launcher.log("one") == b"['MINE']\n"
+    assert launcher.log("one") == b"['MINE', 'TMPDIR']\n"  # the second is the launch's own
+
+
+LITTER = "import tempfile, time; print(tempfile.mkdtemp(), flush=True); time.sleep({seconds})"
+
+
+def test_what_a_killed_run_leaves_lies_in_its_launch_and_goes_with_clear(launcher: LocalLauncher, state: Path) -> None:
+    launcher.start(_request(LITTER.format(seconds=300)))
+    _until(lambda: launcher.log("one").endswith(b"\n"))
+    left = Path(launcher.log("one").decode().strip())
+    launcher.kill("one")
+    assert left.is_dir()  # the witness: a kill alone leaves it
+
+    launcher.clear("one")
+
+    assert left.is_relative_to(state / "runs" / "one")
+    assert not left.exists()
+
+
+def test_a_request_may_say_where_temporary_files_belong(launcher: LocalLauncher, tmp_path: Path) -> None:
+    launcher.start(_request(LITTER.format(seconds=0), env={"TMPDIR": str(tmp_path)}))
+    _until(lambda: launcher.status("one").phase is Phase.SUCCEEDED)
+
+    assert Path(launcher.log("one").decode().strip()).parent == tmp_path
 
 
 def test_a_command_that_does_not_exist_fails_and_says_so(launcher: LocalLauncher) -> None:
@@ -209,7 +232,8 @@ def test_only_the_run_itself_reads_its_credentials(launcher: LocalLauncher, stat
 
     assert launcher.log("one") == b"{'AWS_REGION': 'here', 'AWS_SECRET_ACCESS_KEY': 'hush'}\n"
     assert "hush" not in repr(request)
-    kept = [file for file in (state / "runs/one").iterdir() if file.name != "log" and b"hush" in file.read_bytes()]
+    files = [file for file in (state / "runs/one").iterdir() if file.is_file() and file.name != "log"]
+    kept = [file for file in files if b"hush" in file.read_bytes()]
     assert kept == []
 
 

@@ -31,6 +31,8 @@ from framework.world import World
 from tests.contracts.test_cache import eventually
 from tests.framework.test_plan import DAY, segment
 
+HANGS_S = 60
+
 
 class Row(Schema):
     name: str
@@ -66,7 +68,7 @@ class Broken(MemoryCache):
 
     def _suffer(self, verb: str) -> None:
         if verb in self.slow:
-            self.go_on.wait(60)
+            self.go_on.wait(HANGS_S)
         if verb in self.broken:
             raise CacheUnavailable(f"the cache did not {verb}", got="a fault of the test")
 
@@ -192,7 +194,7 @@ def test_a_cache_that_hangs_is_waited_for_some_seconds() -> None:
 
     route = find_route(here.plan, here.world)
 
-    assert LOOK_S <= time.monotonic() - began < LOOK_S + 2
+    assert LOOK_S <= time.monotonic() - began < HANGS_S / 2
     assert route.through == ()
     assert "did not answer within" in route.remarks[0]
     cache.go_on.set()
@@ -222,7 +224,7 @@ def test_nobody_waits_for_what_is_fetched() -> None:
     with prefetching(find_route(here.plan, here.world)):
         pass
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < HANGS_S / 2
     cache.go_on.set()
 
 

@@ -15,7 +15,7 @@ from framework.identity import Epoch, RunKey
 from framework.sparkconf import refusals
 from tests.framework.spark.children import child
 
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = pytest.mark.spark
 
 EVIL = """
 import os

@@ -23,7 +23,7 @@ from tests.servers.seaweed import Seaweed
 pytestmark = pytest.mark.spark
 
 ROWS = 50_000
-STILL_S = 5
+STILL_S = 3
 CHILD = """
 from dataclasses import replace
 from framework.cache.settings import client_needs
@@ -65,14 +65,14 @@ def parquet_bytes() -> bytes:
     return data
 
 
-def laid(cache: Cache, store: Store, folder: str) -> list[str]:
-    """A file in the store, hot in the cache; where Spark reads it, through the cache."""
-    path = f"{folder}/part-0.parquet"
-    store.put_if_absent(path, parquet_bytes())
-    size = len(parquet_bytes())
-    assert cache.warm(store, [path], within_s=60) == size
-    assert eventually(lambda: cache.status(store, path)[0].hot == size)
-    return [cache.resolve(store, folder).uri + "/part-0.parquet"]
+def laid(cache: Cache, store: Store, *folders: str) -> list[str]:
+    """A file in each folder of the store, hot in the cache; where Spark reads them, through the cache."""
+    paths, data = [f"{folder}/part-0.parquet" for folder in folders], parquet_bytes()
+    for path in paths:
+        store.put_if_absent(path, data)
+    assert cache.warm(store, paths, within_s=60) == len(data) * len(paths)
+    assert eventually(lambda: all(cache.status(store, path)[0].hot == len(data) for path in paths), within_s=60)
+    return [cache.resolve(store, folder).uri + "/part-0.parquet" for folder in folders]
 
 
 def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
@@ -85,7 +85,7 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
     stores: dict[str, Store] = {"directory": alluxio.directory, "bucket": alluxio.bucket}
     reads = {name: laid(alluxio.cache(store), store, folder) for name, store in stores.items()}
     odd = [f"{folder}/{encode(text)}" for text in HOSTILE]
-    reads["hostile"] = [laid(alluxio.cache(alluxio.directory), alluxio.directory, one)[0] for one in odd]
+    reads["hostile"] = laid(alluxio.cache(alluxio.directory), alluxio.directory, *odd)
     reads["store"] = [alluxio.directory.uri(f"{folder}/part-0.parquet")]
     absent = alluxio.cache(alluxio.directory).resolve(alluxio.directory, f"{folder}/absent.parquet").uri
     away = {"absent": absent, "dead": "alluxio://127.0.0.1:1/store/x.parquet"}

@@ -10,7 +10,6 @@ from tests.framework.spark.children import child_and_stderr
 
 pytestmark = [
     pytest.mark.spark,
-    pytest.mark.usefixtures("spark"),  # it has built the archive that the children start from
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks Linux for a process's children"),
 ]
 

@@ -12,8 +12,7 @@ import pytest
 from framework.jars.sync import ensure_jars
 from tests.servers.postgres import Login, Postgres
 
-# The shared session's fixture: it has built the archive that the child here starts from.
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = pytest.mark.spark
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -115,11 +114,10 @@ def test_a_table_is_read_as_declared_and_what_goes_wrong_is_told(
         'CREATE TABLE bookings (id int, "Who Booked" varchar(20) NOT NULL, fare numeric(12,2), at timestamptz, '
         "local timestamp, seats int, extra json)"
     )
-    for number in range(1, 101):
-        database.rows(
-            f"INSERT INTO bookings VALUES ({number}, 'w{number}', {number}.5, '2013-01-01T05:00:00+02', "
-            f"'2013-01-01T05:00:00', {number % 50})"
-        )
+    database.rows(
+        "INSERT INTO bookings SELECT n, 'w' || n, n + 0.5, '2013-01-01T05:00:00+02', '2013-01-01T05:00:00', n % 50 "
+        "FROM generate_series(1, 100) AS n"
+    )
     database.rows(f"CREATE SCHEMA closed; REVOKE ALL ON SCHEMA closed FROM {database.user}")
     database.rows("CREATE TABLE bookings2 (a int)")
     other.rows("SELECT 1")

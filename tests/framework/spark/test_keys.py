@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -40,16 +40,24 @@ def written(spark: SparkSession, spec: SchemaSpec, rows: list[dict[str, Any]], f
     return sorted(folder.glob("part-*"))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
+@pytest.mark.parametrize("examples", [4, pytest.param(60, marks=pytest.mark.long)])
 def test_unique_is_what_spark_calls_unique(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, examples: int
 ) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(data=st.data())
+    def same_verdict(data: st.DataObject) -> None:
+        one_verdict(spark, tmp_path_factory.mktemp("keys") / "out", data)
+
+    same_verdict()
+
+
+def one_verdict(spark: SparkSession, folder: Path, data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=3))
     spec = spec_of({f"c{place}": kind for place, kind in enumerate(kinds)})
     row = st.fixed_dictionaries({column.name: st.none() | VALUES[str(column.type)] for column in spec.columns})
     rows = data.draw(st.lists(row, min_size=1, max_size=6))
-    paths = written(spark, spec, rows, tmp_path_factory.mktemp("keys") / "out")
+    paths = written(spark, spec, rows, folder)
 
     seen = keys.unique_by_reading(spec, paths, read_footers(paths))
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from framework.errors import SetupError
 from framework.java import find_java
+from framework.spark.gateway import _scratch
 from framework.spark.session import SessionSettings, prepare, running
 from framework.spark.settings import effective_settings
 from tests.framework.spark import children
 
-# The shared session's fixture: it has built the archive that the children here start from.
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = pytest.mark.spark
 
 
 def child(code: str, folder: Path, **environ: str) -> dict[str, Any]:
@@ -53,6 +54,50 @@ seen["signal"] = signal.getsignal(signal.SIGINT) is before[1]
         "rows0": 10, "rows1": 10, "ended0": 0, "ended1": 0, "mapped": True, "host": "127.0.0.1", "zone": "UTC",
         "address": "127.0.0.1", "environ": [], "signal": True, "told": [],
     }  # fmt: skip
+
+
+def test_what_a_killed_jvm_leaves_goes_with_its_session(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+
+    seen = child(
+        """
+place = Path(os.environ["TMPDIR"])
+try:
+    with open_session(settings) as spark:
+        process = spark.sparkContext._gateway.proc
+        seen["during"] = sorted(path.name.partition("-")[0] for path in place.glob("teamspark-jvm-*/*"))
+        seen["unpacks"] = spark.sparkContext._jvm.java.lang.System.getProperty("java.io.tmpdir")
+        process.kill()
+        process.wait()
+except Exception as error:
+    seen["stopped"] = type(error).__name__
+seen["after"] = [path.name for path in place.iterdir()]
+""",
+        tmp_path,
+        TMPDIR=str(tmp_path / "tmp"),
+    )
+
+    # The witness: whoever is killed leaves them.
+    assert {"blockmgr", "spark"} <= set(seen["during"])
+    assert seen["unpacks"].startswith(f"{tmp_path}/tmp/teamspark-jvm-")
+    assert seen["after"] == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "conf", "local"),
+    [({}, {}, "/x"), ({"SPARK_LOCAL_DIRS": "/big"}, {}, None), ({}, {"spark.local.dir": "/big"}, None)],
+)
+def test_blocks_stay_where_somebody_said_that_they_belong(
+    monkeypatch: pytest.MonkeyPatch, environ: Any, conf: Any, local: str | None
+) -> None:
+    monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-Dmine=1")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    told = _scratch(Path("/x"), SparkConf(loadDefaults=False).setAll(list(conf.items())))
+
+    assert told["SPARK_SUBMIT_OPTS"] == "-Djava.io.tmpdir=/x -Dmine=1"
+    assert told.get("SPARK_LOCAL_DIRS") == local
 
 
 def test_spark_submits_arguments_count_below_the_platforms(tmp_path: Path) -> None:
@@ -106,7 +151,7 @@ def test_an_archive_that_java_ignores_is_noticed_and_costs_time_only(tmp_path: P
 good = next(Path(settings.archive_dir).glob("*.jsa"))
 wanted = fingerprint(find_java(), spark_home())
 ours = folder / "archives" / f"{wanted.stem}-{good.stat().st_size}.jsa"
-os.link(good, ours)
+os.symlink(good, ours)
 settings = SessionSettings("child", archive_dir=folder / "archives", short_job=True, log=folder / "jvm.log")
 with open_session(settings, notice=told.append) as spark:
     seen["rows"] = spark.range(10).count()

@@ -112,7 +112,7 @@ def tiny(spark: SparkSession) -> Any:
     return spark.createDataFrame(rows, "id long, n int, s string, f double, m string, o string")
 
 
-@pytest.mark.parametrize("count", [1, 15, 62, 63, 130])
+@pytest.mark.parametrize("count", [1, 15, 62, 63, pytest.param(130, marks=pytest.mark.long)])
 def test_many_rules_on_a_tiny_frame_end(spark: SparkSession, tmp_path: Path, count: Any) -> None:
     spec = many_rules(count)
 

@@ -203,7 +203,15 @@ class WithoutGrace(Collected):
         return without_grace(run)
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Collected, 40), (OnDisk, 8)])
+@pytest.mark.parametrize(
+    ("machine", "examples"),
+    [
+        (Collected, 15),
+        (OnDisk, 4),
+        *(pytest.param(machine, 200, marks=pytest.mark.long) for machine in (Collected, OnDisk)),
+    ],
+)
+@pytest.mark.timeout(1800)
 def test_gc_at_any_moment_takes_nothing_that_may_be_read(machine: type[Collected], examples: int) -> None:
     run_state_machine_as_test(machine, settings=budget(examples, Phase.generate))
 

@@ -284,8 +284,10 @@ def budget(examples: int, *phases: Phase) -> settings:
     )
 
 
-def test_the_protocol_holds_whatever_happens() -> None:
-    run_state_machine_as_test(RealMachine, settings=budget(100, Phase.generate, Phase.shrink))
+@pytest.mark.parametrize("examples", [40, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.timeout(1800)
+def test_the_protocol_holds_whatever_happens(examples: int) -> None:
+    run_state_machine_as_test(RealMachine, settings=budget(examples, Phase.generate, Phase.shrink))
 
 
 @pytest.mark.parametrize(

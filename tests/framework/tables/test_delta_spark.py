@@ -84,7 +84,6 @@ print("SEEN" + json.dumps(seen))
 
 @pytest.mark.e2e
 @pytest.mark.spark
-@pytest.mark.usefixtures("spark")
 @pytest.mark.timeout(400)
 def test_delta_spark_reads_every_version_of_both_stores(
     seaweed: Seaweed, s3_store: Store, s3_place: Bucket, tmp_path: Path
