@@ -19,7 +19,7 @@ test: setup ## Run the tests (without whole flows and long ones), and say what w
 	@$(BIN)/python -m pytest $(BOTH) $(ARGS)
 
 test-e2e: setup ## Whole flows on real servers: Airflow, stores, drivers that are killed
-	@$(BIN)/python -m pytest -m "e2e and not long" $(ARGS)
+	@$(BIN)/python -m pytest -m "e2e and not long" $(BOTH) $(ARGS)
 
 test-long: setup ## All tests, also the long sweeps and races, and that both environments install apart
 	@$(BIN)/python -m pytest -m "" $(ARGS)
