@@ -6,8 +6,8 @@ SHELL := bash
 
 BIN := .venv/bin
 DAYS ?= 2
-# Two processes: tests wait for servers and JVMs more than they work. tests/conftest.py says which share one.
-BOTH := -n 2 --dist loadgroup
+# Two processes: tests wait for servers and JVMs more than they work. A file's tests share what it starts.
+BOTH := -n 2 --dist loadfile
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done

@@ -69,16 +69,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             shutil.rmtree(root, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the tests: whatever shares Spark's session, or the cache, is in one, and so is a file."""
-    for item in items:
-        uses = getattr(item, "fixturenames", ())
-        shared = next((name for name in ("spark", "alluxio") if name in uses), item.nodeid.split("::")[0])
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting that a test needs, it sets itself."""
