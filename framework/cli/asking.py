@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framework.testing.cases import Case
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT: Final = re.compile(r"\d{4}-?\d\d-?\d\d([T ][\d:.]{2,15}(Z|[+-][\d:]{2,8})?)?")
 _SUFFIXES: Final = (".json", ".csv")
 
 
@@ -80,11 +81,22 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
 
 
 def parse_date(text: str) -> date | datetime:
-    """A date, or a moment. Raises: ConfigError."""
+    """A date, or a moment, whose day ends within the calendar in UTC. Raises: ConfigError."""
+    # Python also reads any separator, and passes over digits without end.
+    given = _read_date(text) if _MOMENT.fullmatch(text) else None
+    if given is None:
+        raise ConfigError("not a date", got=text, expected="2013-01-01, or 2013-01-01T06:00+00:00")
+    return given
+
+
+def _read_date(text: str) -> date | datetime | None:
     try:
-        return date.fromisoformat(text) if _DATE.fullmatch(text) else datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError("not a date", got=text, expected="2013-01-01, or 2013-01-01T06:00+00:00") from error
+        given = date.fromisoformat(text) if _DATE.fullmatch(text) else datetime.fromisoformat(text)
+        moment = given if isinstance(given, datetime) else datetime.combine(given, time())
+        _ = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+    return given
 
 
 def _require_fed(ask: Ask, signature: Signature, fed: set[str]) -> None:

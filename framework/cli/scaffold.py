@@ -132,7 +132,11 @@ def new_dag(team: str, name: str, contract: JobContract, inputs: Mapping[str, Ou
         call=_block("Spark(", arguments, ")", 1),
     )
     place = f"airflow_bindings/dags/{team}/{name}.py"
-    return Scaffold({place: text}, (f"its outputs: teamspark outputs ls {team}/{team}.{name}/{name}",))
+    steps = (
+        f"run it: teamspark dags run {team}.{name} --date 2026-01-01",
+        f"its outputs: teamspark outputs ls {team}/{team}.{name}/{name}",
+    )
+    return Scaffold({place: text}, steps)
 
 
 def _require_fed(contract: JobContract, inputs: Mapping[str, OutputAddress]) -> None:

@@ -115,6 +115,13 @@ def show(ctx: typer.Context, run: AttemptArgument, json: JsonOption = False) -> 
         )
         return
     _tell(published, store.uri(published.directory), attempts)
+    facts(
+        [
+            (f"data of {one.name}", store.uri(published.output_dir(one.name)))
+            for one in published.manifest.outputs
+            if one.table
+        ]
+    )
     facts([(f"table {one.output}", f"{store.uri(one.path)}: {one.told}") for one in tables])
     _tell_outputs(published.manifest)
     _tell_inputs(published.manifest, inputs)
@@ -129,7 +136,8 @@ def _tell(published: "Published", uri: str, attempts: "Sequence[AttemptState]") 
         [
             ("job", manifest.job),
             ("parameters", ", ".join(f"{name}={value}" for name, value in manifest.parameters.items()) or None),
-            ("data", uri),
+            # A table's rows lie below the table.
+            ("data", None if all(one.table for one in manifest.outputs) else uri),
             ("digest", published.digest),
             ("contract", manifest.contract),
             ("code", manifest.code_digest),

@@ -84,6 +84,8 @@ MISTAKES = {
     "wrong parameter": Mistake(("--input", "rows={rows}", "--param", "at_least=much"), 64, ("at_least", "much")),
     "unknown parameter": Mistake(("--input", "rows={rows}", "--param", "at_lest=1"), 64, ("at_lest", "at_least")),
     "no date": Mistake(("--input", "rows={rows}", "--date", "yesterday"), 64, ("yesterday", "2013-01-01")),
+    "the last day there is": Mistake(("--input", "rows={rows}", "--date", "9999-12-31"), 64, ("not a date", "9999")),
+    "digits for a date": Mistake(("--input", "rows={rows}", "--date", "1" * 300), 64, ("not a date",)),
     "task without a date": Mistake(("--input", "rows={team}/{team}.daily/x"), 64, ("--date",)),
     "not published": Mistake(("--input", "rows={team}/{team}.daily/x", "--date", "2013-01-01"), 75, ("not published",)),
     "no such team": Mistake(("--input", "rows=nobody/nobody.daily/x", "--date", "2013-01-01"), 64, ("nobody",)),

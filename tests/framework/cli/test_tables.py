@@ -40,6 +40,8 @@ def test_a_run_says_what_became_of_its_table(teamspark: Teamspark, store: Direct
     shown = teamspark("outputs", "show", place).stdout
     assert "version 1 has this attempt's rows" in shown
     assert "/_table/history" in shown
+    folder = shown.partition(f"data of {OUTPUT}")[2].split()[0].removeprefix("file://")
+    assert list(Path(folder).glob("*.parquet")), "where the rows are is what is printed"
     assert json.loads(teamspark("outputs", "show", place, "--json").stdout)["tables"] == [
         {"output": OUTPUT, "path": f"/{key.task}/_table/{OUTPUT}", "version": 1, "attempt": 2}
     ]
