@@ -45,6 +45,10 @@ def test_python_blocks_run(file: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
+def test_the_first_page_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
+
+
 @pytest.mark.parametrize("block", blocks("yaml", "json"), ids=lambda block: block.id)
 def test_data_blocks_parse(block: Block) -> None:
     parsed = yaml.safe_load(block.text) if block.language == "yaml" else json.loads(block.text)

@@ -15,8 +15,6 @@ from framework.storage.memory import MemoryStore
 from tests.framework.storage.test_paths import HOSTILE
 from tests.servers.alluxio import Alluxio
 
-pytestmark = pytest.mark.xdist_group("alluxio")
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:
