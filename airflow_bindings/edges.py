@@ -98,7 +98,8 @@ class TaskSpec:
     """A Spark task's definition, checked as far as it can be without its DAG.
 
     ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
-    ``outputs``: names that ``job_config["output"]`` mentions, ``destinations`` what is delivered of them. ``parameters``: None when they are known only at run time.
+    ``outputs``: names that ``job_config["output"]`` mentions, ``destinations`` what is delivered of them.
+    ``parameters``: None when they are known only at run time.
     """
 
     job: JobName
