@@ -140,8 +140,12 @@ class PostgresTable:
         if not self._fence_there(connection):
             try:
                 connection.execute(text_of(fence_statement(self.table)))
-            except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
-                connection.rollback()  # two made it at once: one of them did
+            except (
+                psycopg.errors.UniqueViolation,
+                psycopg.errors.DuplicateTable,
+                psycopg.errors.DuplicateObject,  # its row type, seen where the table itself was not yet
+            ):
+                connection.rollback()  # several made it at once, IF NOT EXISTS or not: one of them did
         connection.commit()
 
     def _replace(self, connection: "psycopg.Connection[Any]", delivery: Delivery) -> Verdict:

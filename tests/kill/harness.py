@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -195,6 +195,8 @@ def _point(
     outcome, words = victims.run(place, 2, 1, kill)
     if outcome == "failed":
         problems.append(f"the victim failed by itself: {words}")
+    # What a kill leaves is looked at before the retry mends it: the reader beside may just miss it.
+    problems += judged(subject, place, versions, since=0)[1]
     ended, words = victims.run(place, 2, 2, NEVER)
     if ended != "finished":
         problems.append(f"the retry {ended}: {words}")
@@ -207,6 +209,20 @@ def _point(
     if final != versions[1]:
         problems.append(f"after the retry a reader sees {final}, not the fault-free version 2")
     return Point(kill, outcome, looks, tuple(problems))
+
+
+def judged(subject: Subject, place: Path, versions: Sequence[str], *, since: int) -> tuple[int, list[str]]:
+    """Which of ``versions`` a reader sees at ``place``, ``since`` if it is none, and what is wrong with what it sees."""
+    try:
+        seen = subject.look(place)
+    except Torn as error:
+        return since, [f"a reader saw something torn: {error}"]
+    if seen is None:
+        return since, ["a reader saw nothing where version 1 had been"]
+    if seen not in versions:
+        return since, ["a reader saw a mixture of versions"]
+    found = versions.index(seen)
+    return max(found, since), ["a reader saw version 1 after version 2"] if found < since else []
 
 
 def load(name: str) -> Any:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.kill.harness import Torn, load
+from tests.kill.harness import judged, load
 
 PAUSE_S = 0.002
 
@@ -24,24 +24,13 @@ def main() -> None:
 
 
 def watch(subject: Any, place: Path, versions: list[str], rest: float) -> dict[str, Any]:
-    looks, last, problems, took = 0, -1, set(), 0.0
+    looks, last, problems, took = 0, 0, set[str](), 0.0
     while True:
         told = bool(select.select([sys.stdin], [], [], PAUSE_S + rest * took)[0])
         looks += 1
         began = time.monotonic()
-        try:
-            seen = subject.look(place)
-        except Torn as error:
-            problems.add(f"a reader saw something torn: {error}")
-        else:
-            if seen is None:
-                problems.add("a reader saw nothing where version 1 had been")
-            elif seen not in versions:
-                problems.add("a reader saw a mixture of versions")
-            elif versions.index(seen) < last:
-                problems.add("a reader saw version 1 after version 2")
-            else:
-                last = versions.index(seen)
+        last, wrong = judged(subject, place, versions, since=last)
+        problems.update(wrong)
         took = time.monotonic() - began
         if told:
             sys.stdin.readline()

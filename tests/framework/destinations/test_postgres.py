@@ -4,8 +4,10 @@ import datetime as dt
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from framework.destinations import postgres
 from framework.destinations.deliver import Courier
 from framework.destinations.tables import Statements, fence_statement
 from framework.errors import ConfigError, SchemaMismatch, SetupError, StoreUnavailable, TeamsparkError
+from framework.postgres.client import connected, text_of
 from framework.schema.spec import Column, SchemaSpec
 from framework.sql import TableName
 from framework.storage.memory import MemoryStore
@@ -143,6 +146,48 @@ def test_two_at_once_come_one_after_the_other_and_the_newer_stays(
 
     assert len(found) == 12
     assert seen(database) == names("6")
+
+
+def at_once(workers: list[Callable[[], object]]) -> list[Exception]:
+    """What went wrong when all of ``workers`` began together."""
+    began, wrong = threading.Barrier(len(workers)), []
+
+    def work(one: Callable[[], object]) -> None:
+        began.wait(60)
+        try:
+            one()
+        except Exception as error:  # each is counted, whatever it is
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return wrong
+
+
+def test_all_who_make_the_table_of_deliveries_at_once_go_on(database: Login) -> None:
+    """And the witness: PostgreSQL refuses some of those who only say IF NOT EXISTS."""
+    table = postgres.PostgresTable(
+        "here", TableName.of("sums"), "teamspark_run", connections(database).connections["warehouse"]
+    )
+    statement = text_of(fence_statement(table.table))
+    wrong: list[Exception] = []
+    refused: list[Exception] = []
+    with ExitStack() as stack:
+        several = [stack.enter_context(connected(table.connection, "here")) for _ in range(8)]
+        for _ in range(40):
+            database.rows("DROP TABLE IF EXISTS teamspark_delivery")
+            wrong += at_once([partial(table._make_fence, one) for one in several])
+        for one in several:
+            one.autocommit = True
+        for _ in range(40):
+            database.rows("DROP TABLE IF EXISTS teamspark_delivery")
+            refused += at_once([partial(one.execute, statement) for one in several])
+
+    assert wrong == []
+    assert refused
 
 
 # Killed in the middle.
