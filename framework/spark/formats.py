@@ -48,7 +48,10 @@ def _csv(spark: SparkSession, source: SourceFiles, spec: SchemaSpec, where: str)
     """Files with one header at a time: given a schema, Spark takes columns by position, whatever the header says."""
     found = mapped(lambda file: csv_header(file, source.options, where=where), source.files)
     headers = {file.uri: header for file, header in zip(source.files, found, strict=True)}
-    groups = _grouped({uri: header for uri, header in headers.items() if header})
+    bare = [f"{uri}: no line in it, not even a header" for uri, header in headers.items() if not header]
+    if bare:
+        raise corrupt(bare, where=where)  # an export without rows still has its header: this one was cut short
+    groups = _grouped(headers)
     require(groups, lambda header: _csv_mistakes(header, spec), spec, where)
     frames = []
     for header, uris in groups.items():

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from framework.cli.differences import Difference
     from framework.cli.published import InputState
     from framework.manifest import Manifest
+    from framework.storage.base import Store
     from framework.storage.publish import AttemptState, Published
     from framework.world import World
 
@@ -49,12 +50,14 @@ def ls(
             as_json([one.to_json() for one in tasks])
         else:
             lines = [(one.task, one.runs, one.newest) for one in tasks]
+            below += "" if tasks else _meant(store, parts)
             _rows(("task", "runs", "newest"), lines, right=("runs",), below=below)
         return
     runs = list(runs_listed(store, TaskKey(*parts)))
     if json:
         as_json([one.to_json() for one in runs])
         return
+    below += "" if runs else _meant(store, parts)
     rows = [
         (_run_of(one.published), one.published.number, f"{one.rows:,}", size(one.bytes), one.modified) for one in runs
     ]
@@ -79,6 +82,15 @@ def _rows(heads: "Sequence[str]", rows: "Sequence[Sequence[object]]", *, right: 
         table(heads, rows, right=right)
     else:
         say(f"nothing published below {below}")
+
+
+def _meant(store: "Store", parts: "Sequence[str]") -> str:
+    """What has been published under a name like this one; a misspelt name is not told from one to come."""
+    from framework.cli.published import tasks_of
+    from framework.schema.annotations import nearest
+
+    known = {"/".join(str(one.task).split("/")[: len(parts)]) for one in tasks_of(store, parts[0])}
+    return nearest("/".join(parts), sorted(known))
 
 
 def _run_of(published: "Published") -> str:

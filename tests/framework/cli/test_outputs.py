@@ -88,6 +88,18 @@ def test_nothing_published_is_said(teamspark: Teamspark, team: str) -> None:
     assert "nothing published" in done.stdout
 
 
+def test_a_misspelt_name_is_told_with_the_nearest_that_published(
+    teamspark: Teamspark, store: DirectoryStore, team: str
+) -> None:
+    publish(store, Dataset(RunKey(team, f"{team}.daily", "ingest", RUN), ROWS))
+
+    for wrong, right in ((f"{team}.daily/ingets", f"{team}.daily/ingest"), (f"{team}.dialy", f"{team}.daily")):
+        done = teamspark("outputs", "ls", f"{team}/{wrong}")
+
+        assert done.exit_code == 0
+        assert done.stdout.endswith(f"; did you mean {team}/{right}?\n")
+
+
 def test_runs_of_this_machine_are_found_by_their_path(teamspark: Teamspark, workspace: Path, team: str) -> None:
     local = DirectoryStore(workspace / ".teamspark/local")
     key = RunKey(team, "_local", "copy.copy", RUN)

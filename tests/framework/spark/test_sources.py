@@ -62,8 +62,7 @@ def test_csv_columns_are_found_by_name_in_each_file(spark: SparkSession, tmp_pat
         tmp_path,
         a_csv=f"{HEADER}\nJFK,LAX,5,N1\n",
         b_csv="dest,origin,extra,Tail Number,delay\nSFO,EWR,x,,-3\n",
-        c_csv="",
-        d_csv=f"{HEADER}\n",
+        c_csv=f"{HEADER}\n",
     )
 
     result = read(spark, files)
@@ -83,6 +82,18 @@ def test_by_position_swapped_columns_would_be_read_as_each_other(spark: SparkSes
 
     assert plain[0]["origin"] == "SFO"  # what Spark does with a schema and a header
     assert rows(read(spark, (file,)))[0]["origin"] == "EWR"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_a_csv_without_even_a_header_was_cut_short(spark: SparkSession, tmp_path: Path, text: str) -> None:
+    """Spark takes it for a file of no rows: a day that nobody landed would look like a day without flights."""
+    files = put(tmp_path, a_csv=f"{HEADER}\nJFK,LAX,5,N1\n", b_csv=text)
+
+    with pytest.raises(InputCorrupt, match=r"b\.csv: no line in it, not even a header"):
+        read(spark, files)
+
+    plain = spark.read.schema(struct_type(SPEC)).option("header", "true").csv(files[1].uri)
+    assert plain.count() == 0
 
 
 def test_missing_columns_are_told_with_what_was_found(spark: SparkSession, tmp_path: Path) -> None:
