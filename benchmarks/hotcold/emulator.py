@@ -1,6 +1,7 @@
 """A server behind a profile, in a process of its own: ``python -m benchmarks.hotcold.emulator PROFILE HOST:PORT``.
 
-Prints the address it listens at, and ends with its standard input. A process of its own, because a benchmark that waits
+Prints the address it listens at, then, for each line it is given, how many bytes of bodies went through it until then; ends
+with its standard input. A process of its own, because a benchmark that waits
 for it must not share its interpreter.
 """
 
@@ -9,7 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Thread
+from typing import IO
 
 from benchmarks.hotcold.pacing import Lane
 from benchmarks.hotcold.profiles import Profile
@@ -17,15 +20,30 @@ from benchmarks.hotcold.relay import Relay
 from benchmarks.processes import ROOT
 
 
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """``endpoint``: the server's address behind the profile."""
+
+    endpoint: str
+    _asking: IO[str]
+    _answering: IO[str]
+
+    def carried(self) -> int:
+        """Bytes of bodies that went through it until now, both ways."""
+        self._asking.write("\n")
+        self._asking.flush()
+        return int(self._answering.readline())
+
+
 @contextmanager
-def before(address: tuple[str, int], profile: Profile) -> Iterator[str]:
-    """The endpoint of ``address`` behind ``profile``, for as long as the block lasts."""
+def before(address: tuple[str, int], profile: Profile) -> Iterator[Emulated]:
+    """``address`` behind ``profile``, for as long as the block lasts."""
     command = [sys.executable, "-m", "benchmarks.hotcold.emulator", profile.name, f"{address[0]}:{address[1]}"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield f"http://{process.stdout.readline().strip()}"
+            yield Emulated(f"http://{process.stdout.readline().strip()}", process.stdin, process.stdout)
         finally:
             process.stdin.close()
             process.wait(timeout=10)
@@ -36,7 +54,8 @@ def main(profile: Profile, target: tuple[str, int]) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     print("{}:{}".format(*listener.getsockname()), flush=True)
     Thread(target=_accept, args=(listener, profile, total, target), daemon=True).start()
-    sys.stdin.read()
+    for _ in sys.stdin:
+        print(total.carried, flush=True)
 
 
 def _accept(listener: socket.socket, profile: Profile, total: Lane, target: tuple[str, int]) -> None:

@@ -40,12 +40,16 @@ _BIGS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """``files`` has the logical paths of each table's files; ``measured`` is what the object store turned out to be."""
+    """``files`` has the logical paths of each table's files; ``measured`` is what the object store turned out to be.
+
+    ``far``: the store behind its profile, through which everything but ``local`` reads.
+    """
 
     spark: SparkSession
     cluster: Cluster
     cache: AlluxioCache
     store: S3Store
+    far: emulator.Emulated
     local: DirectoryStore
     files: Mapping[str, tuple[str, ...]]
     measured: Measured
@@ -79,17 +83,17 @@ def prepared(size: str, profile: Profile) -> Iterator[Place]:
         _upload(direct, admin.keys, folder / "local", files)
         undo.enter_context(_environment(admin.keys))
         at = urlsplit(server.endpoint)
-        endpoint = undo.enter_context(emulator.before((at.hostname or "", at.port or 0), profile))
-        behind = Bucket(BUCKET, "", endpoint, REGION)
+        far = undo.enter_context(emulator.before((at.hostname or "", at.port or 0), profile))
+        behind = Bucket(BUCKET, "", far.endpoint, REGION)
         measured = _measured(direct, behind, admin.keys)
         store = S3Store(behind)
         memory = sum((folder / "local" / path[1:]).stat().st_size for paths in files.values() for path in paths)
         undo.callback(down, folder / "cache")
         wanted = Wanted("bench", store, folder / "cache", 2 * memory, dies_with_us=True)
         cluster = up(wanted, os.environ, notice=_say)
-        spark = undo.enter_context(_session(endpoint))
+        spark = undo.enter_context(_session(far.endpoint))
         cache = AlluxioCache(cluster.address, store.access)
-        yield Place(spark, cluster, cache, store, local, files, measured)
+        yield Place(spark, cluster, cache, store, far, local, files, measured)
 
 
 def generate(root: Path, scale: float) -> dict[str, tuple[str, ...]]:

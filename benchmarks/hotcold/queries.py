@@ -39,6 +39,7 @@ TPCH: Final[Mapping[str, str]] = MappingProxyType(
 """The four of which the hoped-for ratios speak."""
 
 NARROW: Final = "SELECT sum(l_quantity), max(l_shipdate) FROM {lineitem}"
+NARROW_COLUMNS: Final = ("l_quantity", "l_shipdate")
 """Two of sixteen columns."""
 
 

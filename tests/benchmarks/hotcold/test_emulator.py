@@ -63,7 +63,7 @@ def server() -> Iterator[tuple[str, int]]:
 @pytest.fixture(scope="module", params=NAMES)
 def endpoint(server: tuple[str, int], request: pytest.FixtureRequest) -> Iterator[str]:
     with emulator.before(server, Profile.named(request.param)) as found:
-        yield found
+        yield found.endpoint
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def test_who_hangs_up_ends_nothing_but_its_own_connection(endpoint: str) -> None
 
 def test_no_answer_comes_before_the_first_byte_s_time(server: tuple[str, int]) -> None:
     """A bound from below, which no busy machine breaks; without a profile there is none."""
-    with emulator.before(server, Profile.named("region")) as late, connected(late) as connection:
+    with emulator.before(server, Profile.named("region")) as late, connected(late.endpoint) as connection:
         started = time.monotonic()
         for _ in range(5):
             connection.request("GET", "/plain")
@@ -109,6 +109,18 @@ def test_no_answer_comes_before_the_first_byte_s_time(server: tuple[str, int]) -
         taken = time.monotonic() - started
 
     assert taken >= 5 * 0.030
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bytes_that_went_through_are_counted(server: tuple[str, int], name: str) -> None:
+    with emulator.before(server, Profile.named(name)) as far, connected(far.endpoint) as connection:
+        told = [far.carried()]
+        for path in ("/plain", "/plain"):
+            connection.request("PUT", path, b"x" * 300_000)
+            connection.getresponse().read()
+            told.append(far.carried())
+
+    assert told == [0, 600_000, 1_200_000]
 
 
 def moments(lane: Lane, counts: list[int]) -> list[float]:
