@@ -29,7 +29,8 @@ READY_S: Final = 90.0
 _TWIN: Final = 10_000
 _NAMES: Final = ("master", "volume", "filer", "s3")
 _STARTS: Final = 3
-_SECRET: Final = ("s3.json", "security.toml")
+_IAM: Final = "iam.json"
+_SECRET: Final = ("s3.json", "security.toml", _IAM)
 # One volume for each new bucket instead of seven: a bucket a team, or a test, is then cheap.
 _MASTER_TOML: Final = "[master.volume_growth]\ncopy_1 = 1\ncopy_2 = 1\ncopy_3 = 1\ncopy_other = 1\n"
 
@@ -70,8 +71,10 @@ def program(environment: Path | None = None) -> Path:
 
 
 @contextmanager
-def running(home: Path, identities: Iterable[Identity]) -> Iterator[Running]:
+def running(home: Path, identities: Iterable[Identity], *, iam: str | None = None) -> Iterator[Running]:
     """A server as long as the block lasts. Its data stays in ``home``; the identities are those of this start only.
+
+    ``iam``: JSON of its security token service, for roles that are taken on with a web identity; None for none.
 
     Raises: SetupError without its program, or when ``home`` is in use; ServerFailed with the end of its log.
     """
@@ -80,6 +83,8 @@ def running(home: Path, identities: Iterable[Identity]) -> Iterator[Running]:
         _end_former(home)
         try:
             _write_settings(home, identities)
+            if iam is not None:
+                write_private(home / _IAM, iam)
             with _started(home) as live:
                 yield live
         finally:
@@ -169,6 +174,8 @@ def _command(home: Path, ports: Mapping[str, int]) -> list[str]:
         "s3.port.iceberg": 0,  # on by default, and fatal when the port is taken
         "s3.port.lance": 0,
     }
+    if (home / _IAM).exists():
+        options["s3.iam.config"] = home / _IAM
     options |= {f"{name}.port": port for name, port in ports.items()}
     options |= {f"{name}.port.grpc": port + _TWIN for name, port in ports.items()}
     return [str(program()), "-logtostderr", "server", *(f"-{name}={value}" for name, value in options.items())]

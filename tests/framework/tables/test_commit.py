@@ -15,6 +15,8 @@ from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Published, RunLog
+from framework.storage.s3 import S3Store
+from framework.storage.s3client import Bucket
 from framework.tables.actions import commit_bytes
 from framework.tables.commit import Committed, commit, commit_output, commit_tables
 from framework.tables.log import TableLog
@@ -22,6 +24,9 @@ from framework.tables.proposal import Proposal, next_commit, proposal_of
 from framework.tables.snapshot import Snapshot
 from tests.contracts.faults import LaggingStore, LostReplyStore, Wrapped, lose_in_turn
 from tests.framework.tables.runs import OUTPUT, claim, day, held, in_order, publish, published, rows, table
+from tests.servers.buckets import quick_store
+from tests.servers.faults import before
+from tests.servers.seaweed import Seaweed
 
 MOODS: dict[str, Callable[[Store], Store]] = {
     "plain": lambda store: store,
@@ -264,3 +269,22 @@ def test_any_other_change_of_columns_is_refused_and_the_table_stays(schema: type
 
     assert list(refused.value.details) == told
     assert held(store) == in_order(rows(day(1), 1))
+
+
+@pytest.mark.e2e
+def test_two_hundred_lost_replies_at_commits_lose_nothing(
+    seaweed: Seaweed, s3_store: S3Store, s3_place: Bucket
+) -> None:
+    """Every reply to a put into the log is dropped: four writers go on, and each finds its own entry or another's."""
+    work = [published(s3_store, day(number)) for number in range(200)]
+    with before(seaweed.address) as proxy:
+        proxy.schedule = lambda request: (
+            "drop reply" if request.claims_a_slot and "/_delta_log/" in request.path else None
+        )
+        faulty = quick_store(replace(s3_place, endpoint=proxy.endpoint))
+        with ThreadPoolExecutor(4) as pool:
+            done = list(pool.map(lambda what: bring(faulty, what).version, work))
+
+        assert proxy.met["drop reply"] >= 200
+    assert sorted(done) == list(range(200))
+    assert held(s3_store) == in_order([row for number in range(200) for row in rows(day(number), 1)])
