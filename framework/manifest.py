@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from framework.durations import is_duration
 from framework.errors import InputCorrupt
@@ -95,7 +95,7 @@ class OutputEntry(_Part):
     """One published dataset. ``schema_`` is the producer's schema in JSON; ``checks`` counts violations, 0 included.
 
     ``keep``: how long it is kept once published (``P30D``); None: for good. ``table``: its files are this run's share of
-    a table of many runs, and lie below that.
+    a table of many runs, and lie below that; ``stats`` is then Delta's JSON about each of them, in their order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
@@ -109,6 +109,13 @@ class OutputEntry(_Part):
     dropped: dict[str, Count] = {}
     keep: Annotated[str, AfterValidator(_check_keep)] | None = None
     table: bool = False
+    stats: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _of_each_file(self) -> Self:
+        if self.stats and len(self.stats) != len(self.files):
+            raise ValueError(f"statistics of {len(self.stats)} files, and {len(self.files)} files")
+        return self
 
 
 class ReadEntry(_Part):

@@ -8,6 +8,7 @@ from framework.errors import SchemaMismatch, StoreUnavailable
 from framework.job import JobContract, OutputPort
 from framework.manifest import FileEntry, OutputEntry, counted
 from framework.spark.columns import verify_columns
+from framework.spark.statistics import file_stats
 from framework.spark.verify import CheckReport, verify_output
 from framework.spark.write import WriteFacts, write_output
 from framework.storage.attempts import paths_below, stored_file
@@ -119,4 +120,5 @@ def _entry(port: OutputPort, files: tuple[FileEntry, ...], report: CheckReport) 
         dropped=dict(report.dropped),
         keep=port.keep,
         table=port.table,
+        stats=tuple(file_stats(footer, port.schema) for footer in report.footers) if port.table else (),
     )

@@ -8,7 +8,7 @@ largest value. Other writers leave NaN out of the statistics, and their floats p
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
@@ -22,7 +22,7 @@ from framework.schema.spec import Check, Column, SparkType
 Number: TypeAlias = int | float
 Verdict: TypeAlias = Literal["kept", "broken", "unknown"]
 
-_WRITER: Final = "parquet-mr"
+WRITER: Final = "parquet-mr"
 # What parquet-java writes for a chunk whose pages all refer to its dictionary; levels are RLE or bit-packed.
 _DICTIONARY_ONLY: Final = frozenset({"PLAIN_DICTIONARY", "RLE", "BIT_PACKED"})
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 a timestamp_ntz has no zone; aware ones are brought to UTC first
@@ -69,24 +69,24 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Footers:
-    """Rows of each file in order, and the leaf columns by dotted path."""
+    """Rows of each file in order, and the leaf columns by dotted path. ``files``: pyarrow's metadata of each."""
 
     rows: tuple[int, ...]
     leaves: Mapping[str, Range]
     by_spark: bool = True
+    files: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
 
 def read_footers(files: Sequence[File]) -> Footers:
     """Raises: OSError, pyarrow.ArrowException for a file that is no whole Parquet file; StoreUnavailable, SetupError."""
-    rows: list[int] = []
+    read = list(mapped(lambda file: pq.read_metadata(readable(file)), files))
     leaves: dict[str, Range] = {}
     by_spark = True
-    for footer in mapped(lambda file: pq.read_metadata(readable(file)), files):
-        rows.append(footer.num_rows)
-        by_spark = by_spark and str(footer.created_by).startswith(_WRITER)
+    for footer in read:
+        by_spark = by_spark and str(footer.created_by).startswith(WRITER)
         for chunk in _chunks(footer):
             leaves.setdefault(chunk.path_in_schema, Range()).add(chunk)
-    return Footers(tuple(rows), leaves, by_spark)
+    return Footers(tuple(footer.num_rows for footer in read), leaves, by_spark, tuple(read))
 
 
 def _chunks(footer: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ something broke.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -32,7 +32,8 @@ class CheckReport:
     """``rows`` per file in the order of the files. Counts are rows by full check name, zeros included.
 
     ``violations`` of a ``drop`` check are the rows that were left out. ``samples`` holds keys, never whole rows.
-    ``proven`` are the checks that were settled without Spark: by footers, dictionaries, or key columns.
+    ``proven`` are the checks that were settled without Spark: by footers, dictionaries, or key columns. ``footers`` are
+    pyarrow's metadata of the files, in order, where files were looked at.
     """
 
     rows: tuple[int, ...]
@@ -40,6 +41,7 @@ class CheckReport:
     dropped: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     proven: tuple[str, ...] = ()
+    footers: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
 
 def verify_output(
@@ -80,6 +82,7 @@ def verify_output(
             {f"{output}.{check.name}": counts[check.name] for check in asked} | dropped,
             dropped=dropped,
             proven=tuple(f"{output}.{check.name}" for check in asked if check.name in proven),
+            footers=footers.files,
         )
         return judge(report, frame, spec, prefix=output, where=where)
 

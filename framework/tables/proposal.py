@@ -45,9 +45,10 @@ def proposal_of(published: Published, output: str) -> Proposal:
     """What ``published`` wants of the table of its output. Raises: KeyError, InputCorrupt."""
     entry, key = published.output(output), published.key
     below = f"{table_path(key.task, output)}/"
+    stats: tuple[str | None, ...] = entry.stats or tuple(stats_json(file.rows) for file in entry.files)
     files = tuple(
-        AddFile(path.removeprefix(below), file.bytes, 0, stats_json(file.rows))
-        for path, file in zip(published.paths(output), entry.files, strict=True)
+        AddFile(path.removeprefix(below), file.bytes, 0, told)
+        for path, file, told in zip(published.paths(output), entry.files, stats, strict=True)
     )
     return Proposal(
         app=run_path(key),

@@ -137,13 +137,3 @@ def test_order_is_kept_when_several_are_asked_at_once() -> None:
     files = [DataFile(f"s3a://bucket/{number}") for number in range(100)]
 
     assert mapped(lambda file: file.uri, files) == [file.uri for file in files]
-
-
-def test_a_long_text_is_no_number(tmp_path: Path) -> None:
-    """Its bytes would be one beyond every float."""
-    path = tmp_path / "part-0.parquet"
-    pq.write_table(pa.table({"text": ["z" * 2000]}), path)
-
-    leaf = read_footers([path]).leaves["text"]
-
-    assert (leaf.low, leaf.bounded, leaf.nulls) == (None, False, 0)

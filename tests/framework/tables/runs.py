@@ -12,6 +12,7 @@ from framework.identity import Epoch, RunKey, TaskKey
 from framework.manifest import FileEntry, Manifest, OutputEntry
 from framework.schema.model import Schema, schema_spec
 from framework.schema.spec import SchemaSpec
+from framework.spark.statistics import file_stats
 from framework.storage.attempts import Attempt, paths_below
 from framework.storage.base import Store
 from framework.storage.paths import segment_of_date
@@ -71,12 +72,13 @@ def publish(
     """Write ``content`` in so many files (none when it is empty) and publish it; the table is not touched."""
     pieces = [content[part::parts] for part in range(parts)] if content else []
     folder = attempt.output_dir(output, table=True)
-    entries = []
+    entries, stats = [], []
     for part, piece in enumerate(pieces):
         data = parquet(piece, spec)
         entries.append(FileEntry(path=f"{output}/part-{part}.parquet", bytes=len(data), rows=len(piece)))
         (path,) = paths_below(folder, output, entries[-1:])
         store.put_if_absent(path, data)
+        stats.append(file_stats(pq.read_metadata(io.BytesIO(data)), spec))
     entry = OutputEntry(
         name=output,
         schema_=spec.to_json(),
@@ -84,6 +86,7 @@ def publish(
         bytes=sum(file.bytes for file in entries),
         files=tuple(entries),
         table=True,
+        stats=tuple(stats),
     )
     manifest = Manifest(
         key=attempt.key,
