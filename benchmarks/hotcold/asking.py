@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from benchmarks.hotcold.changes import dying, handed_over
 from benchmarks.hotcold.noise import Steal
 from benchmarks.hotcold.place import Place
 from benchmarks.hotcold.queries import NARROW, NARROW_COLUMNS, TPCH
@@ -29,11 +30,12 @@ TRUSTED: Final = "Q6"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is asked: which of TPC-H's queries, and rounds after warming up."""
+    """How much is asked: which of TPC-H's queries, rounds after warming up, and whether what changes the place is, too."""
 
     queries: tuple[str, ...] = tuple(TPCH)
     rounds: int = 7
     warm_up: int = 2
+    changes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class Asking:
             raise AssertionError(f"void: {fetched:,} bytes came from the store while all was hot")
         yield self._cold()
         yield self._narrow()
+        if self.plan.changes:
+            yield handed_over(self.place)
+            yield dying(self.place)
 
     def _query(self, name: str) -> Iterator[Answer]:
         reads = {where: self.reader.timed(name, TPCH[name], where) for where in (LOCAL, S3A, HOT)}

@@ -1,14 +1,17 @@
 """Everything that is read from, brought up and gone with the block: data, object store behind its profile, cache, session."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
@@ -31,18 +34,23 @@ from framework.storage.s3 import S3Store
 from framework.storage.s3client import Bucket, connect
 
 BUCKET: Final = "tpch-data"
+HANDED: Final = "tpch-handed"
+"""Another bucket, for outputs."""
 PARTS: Final = 4
 # Scale factors whose Parquet has about as many bytes: 128 MiB, 1 GiB, 4 GiB.
 SIZES: Final[Mapping[str, float]] = {"S": 0.35, "M": 3.0, "L": 12.0}
 _SIGNED_S: Final = 3600
 _BIGS: Final = 4
+_WORKER: Final = 1
+"""Parts of a cluster are remembered in the order of their start: master, worker, proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """``files`` has the logical paths of each table's files; ``measured`` is what the object store turned out to be.
 
-    ``far``: the store behind its profile, through which everything but ``local`` reads.
+    ``far``: the store behind its profile, through which everything but ``local`` reads. ``again``: the cache that is wanted,
+    up and well.
     """
 
     spark: SparkSession
@@ -53,6 +61,16 @@ class Place:
     local: DirectoryStore
     files: Mapping[str, tuple[str, ...]]
     measured: Measured
+    again: Callable[[], Cluster] = field(repr=False)
+
+    def mended(self) -> Self:
+        """The same place, its cache up whatever happened to it. Raises: as ``up``."""
+        cluster = self.again()
+        return replace(self, cluster=cluster, cache=AlluxioCache(cluster.address, self.store.access))
+
+    def kill_worker(self) -> None:
+        leaders = json.loads((Path(self.cluster.home) / "processes.json").read_text())
+        os.kill(leaders[_WORKER][0], signal.SIGKILL)
 
     def uris(self, table: str, where: str) -> list[str]:
         """Where the files of ``table`` are read: ``local``, ``s3a`` or ``alluxio``."""
@@ -78,7 +96,7 @@ def prepared(size: str, profile: Profile) -> Iterator[Place]:
         local = DirectoryStore(folder / "local")
         files = generate(folder / "local", SIZES[size])
         server = undo.enter_context(seaweed.running(folder / "weed", [admin]))
-        server.make_buckets([BUCKET], admin.keys)
+        server.make_buckets([BUCKET, HANDED], admin.keys)
         direct = Bucket(BUCKET, "", server.endpoint, REGION)
         _upload(direct, admin.keys, folder / "local", files)
         undo.enter_context(_environment(admin.keys))
@@ -90,10 +108,11 @@ def prepared(size: str, profile: Profile) -> Iterator[Place]:
         memory = sum((folder / "local" / path[1:]).stat().st_size for paths in files.values() for path in paths)
         undo.callback(down, folder / "cache")
         wanted = Wanted("bench", store, folder / "cache", 2 * memory, dies_with_us=True)
-        cluster = up(wanted, os.environ, notice=_say)
+        again = partial(up, wanted, os.environ, notice=_say)
+        cluster = again()
         spark = undo.enter_context(_session(far.endpoint))
         cache = AlluxioCache(cluster.address, store.access)
-        yield Place(spark, cluster, cache, store, far, local, files, measured)
+        yield Place(spark, cluster, cache, store, far, local, files, measured, again)
 
 
 def generate(root: Path, scale: float) -> dict[str, tuple[str, ...]]:
@@ -136,10 +155,14 @@ def _measured(direct: Bucket, behind: Bucket, keys: Keys) -> Measured:
 
 @contextmanager
 def _session(endpoint: str) -> Iterator[SparkSession]:
-    stores = store_access(
-        {BUCKET: S3Endpoint(REGION, endpoint, path_style=True)}, client_needs(local=True), notice=_say
-    )
-    conf = {"spark.sql.shuffle.partitions": "4", "spark.driver.memory": "3g"}
+    behind = S3Endpoint(REGION, endpoint, path_style=True)
+    stores = store_access(dict.fromkeys((BUCKET, HANDED), behind), client_needs(local=True), notice=_say)
+    conf = {
+        "spark.sql.shuffle.partitions": "4",
+        "spark.driver.memory": "3g",
+        # For the one question that writes through the cache.
+        "spark.hadoop.alluxio.user.file.writetype.default": "CACHE_THROUGH",
+    }
     with open_session(SessionSettings("hot-cold", conf=conf, archive_dir=archive_home(), stores=stores)) as spark:
         yield spark
 
