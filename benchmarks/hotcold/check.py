@@ -15,6 +15,7 @@ from benchmarks.hotcold.profiles import MB, Profile
 TOLERANCE: Final = 0.10
 SMALL_GETS: Final = 200
 SMALL: Final = 1_000
+BIG_GETS: Final = 7
 BIG: Final = 64 * MB
 CONNECTIONS: Final = 16
 _PIECE: Final = 1 << 20
@@ -45,7 +46,7 @@ class Measured:
 def measure(small: Sequence[str], big: Sequence[str]) -> Measured:
     """Ask the signed URLs: ``small`` objects of a kilobyte one after another, then ``big`` ones, one and all at once."""
     first = statistics.median(_timed(partial(_get, small[n % len(small)])) for n in range(SMALL_GETS))
-    one = _timed(partial(_get, big[0])) - first
+    one = statistics.median(_timed(partial(_get, big[n % len(big)])) for n in range(BIG_GETS)) - first
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         asked = [big[n % len(big)] for n in range(CONNECTIONS)]
         every = _timed(lambda: list(pool.map(_get, asked))) - first

@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 from threading import Lock
+from typing import Final
 
 Clock = Callable[[], float]
+LATE_S: Final = 0.01
+"""How much longer than asked for a sleep of a millisecond may take on a busy machine."""
 
 
 class Lane:
@@ -20,12 +23,14 @@ class Lane:
         self.carried = 0
 
     def reserve(self, count: int) -> float:
-        """Time that was not used is lost: a lane has no memory of idleness, as a wire has none."""
+        """Time that was not used is lost, as on a wire; but who comes late because a sleep was long, gets what was missed."""
         with self._lock:
             self.carried += count
             if self._rate is None:
                 return 0.0
-            self._free_at = max(self._free_at, self._clock()) + count / self._rate
+            now = self._clock()
+            begins = now if now - self._free_at >= LATE_S else self._free_at
+            self._free_at = begins + count / self._rate
             return self._free_at
 
 

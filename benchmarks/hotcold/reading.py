@@ -18,6 +18,8 @@ SCHEMES: Final = {LOCAL: "local", S3A: "s3a", HOT: "alluxio", COLD: "alluxio"}
 _HEARTBEAT_S: Final = 12.0
 """Clients and workers tell the master their counters every ten seconds."""
 _BUFFER: Final = 1 << 20
+_LET_GO_S: Final = 120
+_LOOKS: Final = 25
 
 
 @dataclass(slots=True)
@@ -101,12 +103,23 @@ def from_store(place: Place) -> int:
 
 def all_cold(place: Place) -> None:
     """Nothing of the data is in the cache any more. Raises: CacheUnavailable, TimeoutError."""
-    place.cache.free(place.store, [f"/{table}" for table in TABLES])
-    deadline = time.monotonic() + 60
-    while any(held.hot for table in TABLES for held in place.cache.status(place.store, f"/{table}")):
+    deadline = time.monotonic() + _LET_GO_S
+    while hot := _let_go(place):
         if time.monotonic() > deadline:
-            raise TimeoutError("the cache did not let go of its files within a minute")
+            raise TimeoutError(f"the cache did not let go of {len(hot)} files within {_LET_GO_S} s: {hot[0]}")
+        # Master and worker may differ about a block that was freed while it was reported: read again, they agree.
+        place.cache.warm(place.store, hot, within_s=_LET_GO_S)
+
+
+def _let_go(place: Place) -> list[str]:
+    """What is hot some seconds after all was to be let go of."""
+    place.cache.free(place.store, [f"/{table}" for table in TABLES])
+    for _ in range(_LOOKS):
+        hot = [held.path for table in TABLES for held in place.cache.status(place.store, f"/{table}") if held.hot]
+        if not hot:
+            break
         time.sleep(0.2)
+    return hot
 
 
 def all_hot(place: Place) -> None:

@@ -132,6 +132,8 @@ def test_a_lane_lets_no_more_through_than_its_rate() -> None:
     lane = Lane(1000.0, clock=lambda: now[0])
 
     assert moments(lane, [500, 500, 1000]) == [100.5, 101.0, 102.0]
+    now[0] = 102.005  # a long sleep, not a pause
+    assert moments(lane, [1000]) == [103.0]
     now[0] = 200.0
     assert moments(lane, [1000]) == [201.0]
 
