@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from framework.java import find_java
-from framework.spark.tuning import SHORT_JOB, heap_bytes, tuned
+from framework.spark.tuning import SHORT_JOB, SMALL_SESSION, heap_bytes, tuned
 
 SERIAL = SHORT_JOB[1:]
 
@@ -14,9 +14,9 @@ SERIAL = SHORT_JOB[1:]
 @pytest.mark.parametrize(
     ("master", "heap", "expected"),
     [
-        ("local", None, SERIAL),
-        ("local[2]", None, SERIAL),
-        ("local[2,3]", "1791m", SERIAL),
+        ("local", None, SMALL_SESSION),
+        ("local[2]", None, SMALL_SESSION),
+        ("local[2,3]", "1791m", SMALL_SESSION),
         ("local[2]", "1792m", ()),
         ("local[2]", "2g", ()),
         ("local[4]", "1g", ()),
@@ -26,7 +26,7 @@ SERIAL = SHORT_JOB[1:]
         ("spark://host:7077", None, ()),
     ],
 )
-def test_small_local_sessions_get_the_collector_of_small_machines(
+def test_small_local_sessions_get_the_collector_and_the_compiler_of_small_machines(
     master: str, heap: str | None, expected: tuple[str, ...]
 ) -> None:
     conf = {"spark.master": master} | ({"spark.driver.memory": heap} if heap else {})
@@ -52,7 +52,8 @@ def test_java_does_not_start_with_two_collectors() -> None:
 
     assert two.returncode == 1
     assert "Multiple garbage collectors selected" in (two.stdout + two.stderr)
-    subprocess.run([java, *SHORT_JOB, "-version"], capture_output=True, check=True)
+    for options in (SHORT_JOB, SMALL_SESSION):
+        subprocess.run([java, *options, "-version"], capture_output=True, check=True)
 
 
 @pytest.mark.parametrize(
