@@ -3,7 +3,7 @@
 import datetime as dt
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
@@ -129,7 +129,7 @@ def test_without_the_fence_the_older_one_would_replace_it(
     assert seen(database) == names("one")
 
 
-def at_once(workers: list[Callable[[], object]]) -> list[Exception]:
+def at_once(workers: Sequence[Callable[[], object]]) -> list[Exception]:
     """What went wrong when all of ``workers`` began together."""
     began, wrong = threading.Barrier(len(workers)), []
 
