@@ -36,9 +36,9 @@ def runs(pid):
         return False
 
 def interrupt(after_s):
-    while not children():
+    while not (found := children()):  # asked once more, it may answer none: a program's words are empty while it is exec'ed
         time.sleep(0.01)
-    born.extend(children())
+    born.extend(found)
     time.sleep(after_s)
     os.kill(os.getpid(), signal.SIGINT)
 
