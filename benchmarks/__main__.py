@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.pairs import Answer
 
-NAMES: Final = ("imports", "parse", "publish", "cold_start", "overhead", "checks")
+NAMES: Final = ("imports", "parse", "publish", "publish_s3", "cold_start", "overhead", "checks")
 RESULTS: Final = Path(__file__).parent / "results"
 
 

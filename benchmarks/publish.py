@@ -15,7 +15,7 @@ import secrets
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any, Final
 from benchmarks.pairs import Answer, Run, run_pairs
 from framework.identity import Epoch, RunKey
 from framework.manifest import Manifest, OutputEntry, counted
+from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Attempt, RunLog, list_attempt
 
@@ -33,8 +34,8 @@ FILES: Final = (10, 1000)
 TOTALS_MIB: Final = (4, 64)
 BOUND: Final = 1.5
 
-# What a manifest says of one file.
-_ENTRY_BYTES: Final = 75
+ENTRY_BYTES: Final = 75
+"""What a manifest says of one file."""
 
 
 def ask(*, small: bool) -> tuple[Answer, ...]:
@@ -66,15 +67,25 @@ def _ask(total_mib: int, rounds: int) -> tuple[Answer, ...]:
 
 def _publish(root: Path, count: int, total: int) -> float:
     store = DirectoryStore(root)
-    log = RunLog(store, RunKey("flights", "flights.daily", "ingest", f"key-{secrets.token_hex(8)}"))
-    attempt = log.claim(Epoch("one", 1, 1), clear_number=0, who="benchmark", seen=None)
+    log, attempt = claimed(store)
     with _written(store.local(attempt.output_dir()), count, total):
         started = time.monotonic()
-        files = counted(list_attempt(store, attempt), [1] * count)
-        log.publish(
-            attempt, _manifest(attempt, OutputEntry(name="default", schema_={}, rows=count, bytes=total, files=files))
-        )
+        publish(store, log, attempt, [1] * count)
         return time.monotonic() - started
+
+
+def claimed(store: Store) -> tuple[RunLog, Attempt]:
+    """The first attempt of a new run."""
+    log = RunLog(store, RunKey("flights", "flights.daily", "ingest", f"key-{secrets.token_hex(8)}"))
+    return log, log.claim(Epoch("one", 1, 1), clear_number=0, who="benchmark", seen=None)
+
+
+def publish(store: Store, log: RunLog, attempt: Attempt, rows: Sequence[int]) -> None:
+    """What a run does when all is written and checked; ``rows`` of each file, in the order of their names."""
+    files = counted(list_attempt(store, attempt), rows)
+    total = sum(file.bytes for file in files)
+    output = OutputEntry(name="default", schema_={}, rows=sum(rows), bytes=total, files=files)
+    log.publish(attempt, _manifest(attempt, output))
 
 
 def _limit(root: Path, count: int, total: int) -> float:
@@ -85,7 +96,7 @@ def _limit(root: Path, count: int, total: int) -> float:
         with os.scandir(number) as found:
             sizes = [item.stat(follow_symlinks=False).st_size for item in found]
         ctypes.CDLL(None).syncfs(number)
-        _put_synced(number, b"x" * _ENTRY_BYTES * len(sizes))
+        _put_synced(number, b"x" * ENTRY_BYTES * len(sizes))
         os.close(number)
         return time.monotonic() - started
 

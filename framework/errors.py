@@ -6,7 +6,7 @@
     │   ├── ConfigError            a job_config, team file, sources file or command line is wrong
     │   ├── PathError              an id cannot become a path segment
     │   ├── PolicyError            this team may not do that
-    │   ├── SetupError             the machine lacks something (Java, a package, a store that keeps promises)
+    │   ├── SetupError             the machine lacks something (Java, a package, a store that may be written)
     │   ├── ContractError          data and contract differ
     │   │   ├── SchemaMismatch     names or types of a dataset
     │   │   ├── CheckFailed        rows that break a check
@@ -16,7 +16,7 @@
     └── RetryableError             the world may be different next time
         ├── NotYet                 an input is not published yet
         ├── InputChanged           an input was retired or replaced while it was read
-        ├── StoreUnavailable       the store did not answer, is full or is read-only
+        ├── StoreUnavailable       the store did not answer, or is full
         ├── CacheUnavailable       the cache did not answer, or did not deliver what the store has
         ├── DeliveryFailed         a destination did not take an output
         ├── Superseded             a newer try owns this run key
@@ -204,7 +204,7 @@ class InputChanged(RetryableError):
 
 
 class StoreUnavailable(RetryableError):
-    """The store did not answer, is full or refuses writes."""
+    """The store did not answer, is full, or refused for a reason that may pass."""
 
 
 class CacheUnavailable(RetryableError):

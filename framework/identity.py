@@ -25,7 +25,7 @@ def check_team(name: str) -> str:
             "not a team name",
             got=name,
             expected="3 to 30 of a-z 0-9, a letter first; 'shared' and 'default' are reserved",
-            next_step="choose another name; a display name may be any text",
+            next_step="choose another name",
         )
     return name
 

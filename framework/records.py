@@ -29,6 +29,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
     "literal_error": "expected {expected}",
+    "union_tag_invalid": "{discriminator} is not one of {expected_tags}",
+    "union_tag_not_found": "{discriminator} is missing",
     "too_short": "expected at least {min_length} item(s)",
     "too_long": "expected at most {max_length} item(s)",
     "string_too_short": "expected at least {min_length} character(s)",

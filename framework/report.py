@@ -64,8 +64,10 @@ def lines(result: RunResult) -> Iterator[str]:
         return
     yield f"  path     {result.path}"
     yield f"  read     {result.rows_read:,} rows"
-    if result.bytes_hot or result.bytes_cold:
+    if result.bytes_hot:
         yield f"  hot      {result.bytes_hot:,} bytes in the cache, {result.bytes_cold:,} only in the store"
+    elif result.bytes_cold:
+        yield f"  cold     {result.bytes_cold:,} bytes from the store, none from a cache"
     for name, output in result.outputs.items():
         yield f"  {name:<8} {output.rows:,} rows, {output.bytes:,} bytes in {output.files} file(s)"
     yield f"  seconds  {', '.join(f'{name} {s:.2f}' for name, s in result.seconds.items())}"

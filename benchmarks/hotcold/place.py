@@ -20,6 +20,7 @@ from benchmarks.hotcold import emulator
 from benchmarks.hotcold.check import BIG, SMALL, Measured, measure
 from benchmarks.hotcold.profiles import Profile
 from benchmarks.hotcold.queries import TABLES
+from benchmarks.server import environment
 from framework.cache.alluxio import AlluxioCache
 from framework.cache.cluster import Cluster, Wanted, down, up
 from framework.cache.settings import client_needs
@@ -99,7 +100,7 @@ def prepared(size: str, profile: Profile) -> Iterator[Place]:
         server.make_buckets([BUCKET, HANDED], admin.keys)
         direct = Bucket(BUCKET, "", server.endpoint, REGION)
         _upload(direct, admin.keys, folder / "local", files)
-        undo.enter_context(_environment(admin.keys))
+        undo.enter_context(environment(admin.keys))
         at = urlsplit(server.endpoint)
         far = undo.enter_context(emulator.before((at.hostname or "", at.port or 0), profile))
         behind = Bucket(BUCKET, "", far.endpoint, REGION)
@@ -165,22 +166,6 @@ def _session(endpoint: str) -> Iterator[SparkSession]:
     }
     with open_session(SessionSettings("hot-cold", conf=conf, archive_dir=archive_home(), stores=stores)) as spark:
         yield spark
-
-
-@contextmanager
-def _environment(keys: Keys) -> Iterator[None]:
-    """The JVM of the session and those of the cache find the store's keys where a team's processes find them."""
-    given = keys.environment()
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _say(text: str) -> None:

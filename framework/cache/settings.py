@@ -18,8 +18,9 @@ _CLIENT: Final = MappingProxyType(
     {
         "alluxio.user.rpc.retry.max.duration": "3s",
         "alluxio.user.rpc.retry.max.sleep": "500ms",
-        "alluxio.user.block.read.retry.max.duration": "3s",
-        "alluxio.user.block.read.retry.sleep.max": "500ms",
+        # A worker that is gone is not waited for: the store has what it had.
+        "alluxio.user.block.read.retry.max.duration": "1s",
+        "alluxio.user.block.read.retry.sleep.max": "250ms",
         "alluxio.user.streaming.data.read.timeout": "5s",
         # Who hangs answers no ping either; without one an answer is waited for without end.
         "alluxio.user.network.rpc.keepalive.time": "10s",

@@ -26,9 +26,9 @@ _LATER: Final = "run again; if it goes on, look at the store and at the endpoint
 DIRECTORY: Final = (
     Fault("No space left on device", "the store is full", StoreUnavailable, _ROOM),
     Fault("Disk quota exceeded", "the store is full", StoreUnavailable, _ROOM),
-    Fault("Read-only file system", "the store is read-only", StoreUnavailable, "mount it for writing"),
+    Fault("Read-only file system", "the store is read-only", SetupError, "mount it for writing"),
     Fault("Mkdirs failed to create", "the store refuses a new folder", StoreUnavailable, _RIGHTS),
-    Fault("Permission denied", "the store refuses writes", StoreUnavailable, _RIGHTS),
+    Fault("Permission denied", "the store refuses writes", SetupError, _RIGHTS),
 )
 # In the order in which they are believed: a refusal names its reason, and time-outs follow from many others.
 S3: Final = (

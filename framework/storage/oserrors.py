@@ -17,7 +17,7 @@ _DENIED: Final = (SetupError, "{} denies access", "give this user read and write
 _FACTS: Final[dict[int, tuple[type[TeamsparkError], str, str]]] = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
-    errno.EROFS: (StoreUnavailable, "{} is read-only", "mount it for writing"),
+    errno.EROFS: (SetupError, "{} is read-only", "mount it for writing"),
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.ELOOP: _ODD,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, NonNegativeInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, model_validator
 
 from framework.records import Record
 
@@ -62,8 +62,9 @@ class DirectoryStore(Record):
     root: str = Field(min_length=1)
 
 
-def _mode(text: str) -> str:
-    if not _MODE.fullmatch(text) or text[1] != "7":
+def _mode(text: object) -> str:
+    # Without quotes YAML reads 0750 as the number 488.
+    if not isinstance(text, str) or not _MODE.fullmatch(text) or text[1] != "7":
         raise ValueError("expected the mode of its folders in quotes, as '0750': all for the owner, nothing special")
     return text
 
@@ -78,7 +79,7 @@ class EfsStore(Record):
     root: Annotated[str, AfterValidator(_absolute)]
     uid: NonNegativeInt | None = None
     gid: NonNegativeInt | None = None
-    mode: Annotated[str, AfterValidator(_mode)] | None = None
+    mode: Annotated[str, BeforeValidator(_mode)] | None = None
 
 
 class BucketStore(Record):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import Phase
@@ -28,6 +28,10 @@ from tests.framework.storage.clocks import DAY_S, Clocked
 from tests.framework.storage.stage import Actor
 from tests.framework.storage.test_model import MOODS, budget
 from tests.framework.storage.tries import KEY, OUTPUTS, Try, content_of, manifest_of, quick_log, write
+from tests.servers.buckets import quick_store
+
+if TYPE_CHECKING:
+    from framework.storage.s3client import Bucket
 
 GRACE_S = 7 * DAY_S
 Planner = Callable[[RunFacts], tuple[Step, ...]]
@@ -104,13 +108,10 @@ def whole(store: Store, published: Published) -> bool:
 class Collected(RuleBasedStateMachine):
     """Tries, readers and gcs, each let go on by a few calls; now and then days pass, or one of them dies."""
 
-    on_disk: ClassVar[bool] = False
-
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory() if self.on_disk else None
-        inner = DirectoryStore(Path(self.folder.name)) if self.folder else MemoryStore()
-        self.store = Clocked(inner)
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = Clocked(self.place())
         self.tries: list[Actor] = []
         self.others: list[Actor] = []
         self.visible: dict[int, tuple[Published, float]] = {}
@@ -118,8 +119,10 @@ class Collected(RuleBasedStateMachine):
     def teardown(self) -> None:
         for actor in (*self.tries, *self.others):
             actor.kill()
-        if self.folder:
-            self.folder.cleanup()
+        self.folder.cleanup()
+
+    def place(self) -> Store:
+        return MemoryStore()
 
     def plan(self, run: RunFacts) -> tuple[Step, ...]:
         return with_grace(run)
@@ -195,7 +198,19 @@ class Collected(RuleBasedStateMachine):
 
 
 class OnDisk(Collected):
-    on_disk = True
+    def place(self) -> Store:
+        return DirectoryStore(Path(self.folder.name))
+
+
+def in_bucket(place: "Bucket") -> type[Collected]:
+    """Each example in a prefix of its own."""
+    numbers = count()
+
+    class InBucket(Collected):
+        def place(self) -> Store:
+            return quick_store(replace(place, prefix=f"{place.prefix}/{next(numbers)}"))
+
+    return InBucket
 
 
 class WithoutGrace(Collected):
@@ -214,6 +229,13 @@ class WithoutGrace(Collected):
 @pytest.mark.timeout(1800)
 def test_gc_at_any_moment_takes_nothing_that_may_be_read(machine: type[Collected], examples: int) -> None:
     run_state_machine_as_test(machine, settings=budget(examples, Phase.generate))
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("examples", [4, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.timeout(1800)
+def test_gc_in_a_bucket_takes_nothing_that_may_be_read(s3_place: "Bucket", examples: int) -> None:
+    run_state_machine_as_test(in_bucket(s3_place), settings=budget(examples, Phase.generate))
 
 
 def test_witness_without_grace_readers_meet_missing_files() -> None:

@@ -64,7 +64,7 @@ def test_a_full_store_says_so_and_holds_no_half_file(tmp_path: Path) -> None:
 def test_a_read_only_store_says_so(tmp_path: Path) -> None:
     told = fill(str(tmp_path), before=f"mount -t tmpfs -o ro none {tmp_path}")
 
-    assert told["error"] == "StoreUnavailable"
+    assert told["error"] == "SetupError"
     assert "read-only" in str(told["message"])
 
 
@@ -84,7 +84,7 @@ def test_a_store_of_somebody_else_is_a_setup_error(tmp_path: Path) -> None:
     [
         ("ENOSPC", StoreUnavailable, "full"),
         ("EDQUOT", StoreUnavailable, "full"),
-        ("EROFS", StoreUnavailable, "read-only"),
+        ("EROFS", SetupError, "read-only"),
         ("EACCES", SetupError, "permission"),
         ("EPERM", SetupError, "permission"),
         ("ENAMETOOLONG", PathError, "long"),

@@ -1,14 +1,19 @@
 """A log that is whole is read, a log that is not is said to be so: never is an older or smaller table handed out."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from framework.errors import InputCorrupt
+from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
+from framework.storage.posix import DirectoryStore
+from framework.storage.s3client import Bucket, connect
 from framework.tables.actions import Commit, commit_bytes, parse_commit
 from framework.tables.commit import commit_output
 from framework.tables.log import TableLog
@@ -16,59 +21,101 @@ from framework.tables.proposal import proposal_of
 from tests.contracts.faults import LaggingStore
 from tests.framework.tables.runs import FIRST_DAY, OUTPUT, day, held, published, table
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Tampers: TypeAlias = Callable[[str, bytes | None], None]
+Spoil: TypeAlias = Callable[[int, bytes | None], None]
+# Where it matters that the real thing says it: a store's own errors may be taken for an entry that is not there.
+everywhere = pytest.mark.parametrize("place", ["memory", "directory", "s3"], indirect=True)
+
 
 @pytest.fixture
-def store() -> MemoryStore:
+def place(request: pytest.FixtureRequest) -> tuple[Store, Tampers]:
+    """A store, and how to put other bytes below a path of it, or none: its own verbs cannot, a log is never rewritten."""
+    kind = getattr(request, "param", "memory")
+    if kind == "s3":
+        bucket: Bucket = request.getfixturevalue("s3_place")
+        return request.getfixturevalue("s3_store"), partial(tamper_bucket, connect(bucket), bucket)
+    if kind == "directory":
+        local = DirectoryStore(request.getfixturevalue("tmp_path"))
+        return local, partial(tamper_directory, local)
+    memory = MemoryStore()
+    return memory, partial(tamper_memory, memory)
+
+
+def tamper_memory(store: MemoryStore, path: str, data: bytes | None) -> None:
+    store._files.pop(path, None)
+    if data is not None:
+        store._files[path] = (data, 0.0)
+
+
+def tamper_directory(store: DirectoryStore, path: str, data: bytes | None) -> None:
+    store.local(path).unlink(missing_ok=True)
+    if data is not None:
+        store.local(path).write_bytes(data)
+
+
+def tamper_bucket(client: "S3Client", bucket: Bucket, path: str, data: bytes | None) -> None:
+    key = f"{bucket.prefix}{path}"
+    if data is None:
+        client.delete_object(Bucket=bucket.name, Key=key)
+    else:
+        client.put_object(Bucket=bucket.name, Key=key, Body=data)
+
+
+@pytest.fixture
+def store(place: tuple[Store, Tampers]) -> Store:
     """A table of five versions."""
-    made = MemoryStore()
+    made, _ = place
     for number in range(5):
         commit_output(made, published(made, day(number), parts=2), OUTPUT)
     return made
 
 
-def slot(store: MemoryStore, version: int) -> str:
+@pytest.fixture
+def spoil(place: tuple[Store, Tampers]) -> Spoil:
+    """Put other bytes into an entry, or take it away."""
+    made, tamper = place
+    return lambda version, data: tamper(slot(made, version), data)
+
+
+def slot(store: Store, version: int) -> str:
     return f"{table(store).place}/_delta_log/{version:020d}.json"
 
 
-def spoil(store: MemoryStore, version: int, data: bytes | None) -> None:
-    """Put other bytes into an entry, or take it away: nobody here can do that by the store's own verbs."""
-    path = slot(store, version)
-    if data is None:
-        del store._files[path]
-    else:
-        store._files[path] = (data, 0.0)
-
-
-def entry(store: MemoryStore, version: int) -> bytes:
+def entry(store: Store, version: int) -> bytes:
     found = store.read(slot(store, version))
     assert found is not None
     return found
 
 
+@everywhere
 @pytest.mark.parametrize("version", [0, 2, 3])
-def test_a_missing_entry_is_told(store: MemoryStore, version: int) -> None:
-    spoil(store, version, None)
+def test_a_missing_entry_is_told(store: Store, spoil: Spoil, version: int) -> None:
+    spoil(version, None)
 
     with pytest.raises(InputCorrupt, match="an entry of a table's log is missing") as told:
         table(store).latest()
     assert f"{version:020d}.json" in str(told.value)
 
 
-def test_nobody_commits_over_the_gap(store: MemoryStore) -> None:
+@everywhere
+def test_nobody_commits_over_the_gap(store: Store, spoil: Spoil) -> None:
     before = entry(store, 3)
-    spoil(store, 3, None)
+    spoil(3, None)
 
     with pytest.raises(InputCorrupt):
         commit_output(store, published(store, day(9)), OUTPUT)
     assert store.read(slot(store, 3)) is None
 
-    spoil(store, 3, before)
+    spoil(3, before)
     commit_output(store, published(store, day(8)), OUTPUT)
     assert len(held(store)) == 18
 
 
-def test_witness_by_names_alone_a_gap_is_an_older_table_and_is_written_over(store: MemoryStore) -> None:
-    spoil(store, 3, None)
+def test_witness_by_names_alone_a_gap_is_an_older_table_and_is_written_over(store: Store, spoil: Spoil) -> None:
+    spoil(3, None)
     blind = LaggingStore(store, lambda _: 1_000_000)  # nothing is ever listed
 
     found = TableLog(blind, table(store).place).latest()
@@ -81,34 +128,35 @@ def test_witness_by_names_alone_a_gap_is_an_older_table_and_is_written_over(stor
     assert "_runs/20130104T000000Z" not in {file.share for file in again.up_to(None)}  # day 3 was told it is there
 
 
+@everywhere
 @pytest.mark.parametrize("cut", ["", "half", "a line", "the first line"])
-def test_a_torn_entry_is_told(store: MemoryStore, cut: str) -> None:
+def test_a_torn_entry_is_told(store: Store, spoil: Spoil, cut: str) -> None:
     whole = entry(store, 2)
     lines = whole.splitlines(keepends=True)
     pieces = {"": b"", "half": whole[: len(whole) // 2], "a line": b"".join(lines[:-1]), "the first line": lines[0]}
-    spoil(store, 2, pieces[cut])
+    spoil(2, pieces[cut])
 
     with pytest.raises(InputCorrupt, match="torn") as told:
         table(store).latest()
     assert f"{2:020d}.json" in str(told.value)
 
 
-def test_a_log_that_begins_without_columns_is_told(store: MemoryStore) -> None:
-    spoil(store, 0, commit_bytes(Commit()))
+def test_a_log_that_begins_without_columns_is_told(store: Store, spoil: Spoil) -> None:
+    spoil(0, commit_bytes(Commit()))
 
     with pytest.raises(InputCorrupt, match="does not begin with its columns"):
         table(store).latest()
 
 
-def test_a_file_removed_twice_is_told(store: MemoryStore) -> None:
+def test_a_file_removed_twice_is_told(store: Store, spoil: Spoil) -> None:
     commit_output(store, published(store, day(1), 2), OUTPUT)
-    spoil(store, 4, entry(store, 5))
+    spoil(4, entry(store, 5))
 
     with pytest.raises(InputCorrupt, match="removes a file that is not in it"):
         table(store).latest()
 
 
-def test_every_version_can_be_read_again(store: MemoryStore) -> None:
+def test_every_version_can_be_read_again(store: Store) -> None:
     commit_output(store, published(store, day(0), 2), OUTPUT)
 
     assert {file.run for file in table(store).at(1).up_to(None)} == {day(0).run, day(1).run}
@@ -117,7 +165,7 @@ def test_every_version_can_be_read_again(store: MemoryStore) -> None:
         table(store).at(6)
 
 
-def test_rows_up_to_a_day_leave_the_future_out(store: MemoryStore) -> None:
+def test_rows_up_to_a_day_leave_the_future_out(store: Store) -> None:
     found = table(store).latest()
     assert found is not None
     assert {file.run for file in found.up_to(FIRST_DAY)} == {day(0).run}
@@ -156,7 +204,7 @@ def test_what_this_version_does_not_know_is_refused(action: object) -> None:
         parse_commit((json.dumps(action) + "\n").encode(), where="a test")
 
 
-def test_an_entry_is_read_as_it_was_written(store: MemoryStore, tmp_path: Path) -> None:
+def test_an_entry_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
     for version in range(5):
         commit = parse_commit(entry(store, version), where="a test")
         assert commit_bytes(commit) == entry(store, version)

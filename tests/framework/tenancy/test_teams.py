@@ -165,8 +165,8 @@ def test_the_workspace_is_found_from_below_or_missed_in_words(
 @pytest.mark.parametrize(
     ("store", "told"),
     [
-        ("{kind: tape, root: x}", "'directory', 'efs', 's3'"),
-        ("{root: x}", "discriminator 'kind'"),
+        ("{kind: tape, root: x}", "store: 'kind' is not one of 'directory', 'efs', 's3'"),
+        ("{root: x}", "store: 'kind' is missing"),
         ("{kind: s3}", "flights.yaml:3: store.bucket: missing"),
         ("{kind: s3, bucket: s3://flights}", "store.bucket: expected a bucket's name"),
         ("{kind: s3, bucket: Flights_Data}", "store.bucket: expected a bucket's name"),
@@ -180,7 +180,7 @@ def test_the_workspace_is_found_from_below_or_missed_in_words(
         ("{kind: s3, bucket: flights, region: 'eu west'}", "store.region: expected a region's name"),
         ("{kind: s3, bucket: flights, access_key: AKIA}", "store.access_key: unknown key"),
         ("{kind: efs, root: data}", "store.root: expected an absolute path"),
-        ("{kind: efs, root: /mnt, mode: 0750}", "store.mode: expected text (got 488)"),
+        ("{kind: efs, root: /mnt, mode: 0750}", "store.mode: expected the mode of its folders in quotes, as"),
         ("{kind: efs, root: /mnt, mode: '750'}", "store.mode: expected the mode of its folders in quotes, as '0750'"),
         ("{kind: efs, root: /mnt, mode: '0550'}", "store.mode: expected the mode"),
         ("{kind: efs, root: /mnt, mode: '2750'}", "store.mode: expected the mode"),
