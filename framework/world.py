@@ -11,8 +11,9 @@ from framework.cache.none import NoCache
 from framework.cache.opening import open_cache
 from framework.connections import NONE, Connections
 from framework.errors import SetupError
-from framework.storage.base import Access, Store
+from framework.storage.base import Access, InBucket, Store
 from framework.storage.keys import Keys
+from framework.storage.lifecycle import BucketFacts
 from framework.storage.ownership import Ownership
 from framework.storage.posix import DirectoryStore
 from framework.tenancy.load import load_teams
@@ -58,6 +59,13 @@ class World:
             return NoCache() if team is None else open_cache(team, store(name), workspace=teams.workspace)
 
         return cls(teams, store, cache=before)
+
+    def bucket_facts(self, team: str) -> BucketFacts:
+        """How the bucket of ``team`` is set up. Raises: StoreUnavailable; SetupError, also when its store is in none."""
+        store = self.store(team)
+        if not isinstance(store, InBucket):
+            raise SetupError("this team's store is in no bucket", where=store.root)
+        return store.facts()
 
     def accesses(self, teams: Iterable[str]) -> tuple[Access, ...]:
         """What Spark has to be told before it opens URIs of the stores of ``teams``, and of the one written to."""

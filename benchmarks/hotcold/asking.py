@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.hotcold.changes import dying, handed_over
+from benchmarks.hotcold.changes import dying, handed_over, streams
 from benchmarks.hotcold.noise import Steal
 from benchmarks.hotcold.place import Place
 from benchmarks.hotcold.queries import NARROW, NARROW_COLUMNS, TPCH
@@ -60,6 +60,7 @@ class Asking:
         yield self._cold()
         yield self._narrow()
         if self.plan.changes:
+            yield from streams(self.place)
             yield handed_over(self.place)
             yield dying(self.place)
 

@@ -1,4 +1,6 @@
-"""Questions that change the place: an output handed over hot by two ways of writing, and a worker that dies under a read."""
+"""Questions that change the place: an output handed over hot by two ways of writing, a worker that dies under a read, and
+S3A's other stream.
+"""
 
 import statistics
 import time
@@ -14,7 +16,7 @@ from alluxio.option import Mount
 from pyspark.sql import DataFrame
 
 from benchmarks.hotcold.place import HANDED, Place
-from benchmarks.hotcold.queries import TABLES, TPCH
+from benchmarks.hotcold.queries import NARROW, TABLES, TPCH
 from benchmarks.hotcold.reading import HOT, S3A, Reader, all_hot
 from benchmarks.pairs import Answer, Run, run_pairs
 from framework.cache.properties import s3_properties
@@ -28,6 +30,9 @@ MAGIC, THROUGH = "magic commit, then warm", "through the cache (CACHE_THROUGH, c
 DYING: Final = "the worker is killed half way"
 DYING_OVER_COLD: Final = 1.30
 LONG: Final = "Q18"
+ANALYTICS, CLASSIC = "analytics", "classic"
+STREAMED: Final = ("Q1", "Q6", "Q18")
+_STREAM: Final = "fs.s3a.input.stream.type"
 _AT: Final = "/handed"
 _PATIENCE_S: Final = 600.0
 _WHOLE: Final = 100
@@ -102,6 +107,30 @@ def dying(place: Place) -> Answer:
     lost = statistics.median(mine - store for mine, store in zip(seconds[DYING], seconds[S3A], strict=True))
     note = f"killed after {half:.2f} s of reading; {lost:.1f} s later than from the store at once"
     return Answer(f"{LONG}: {DYING}, over S3A", S3A, seconds, {DYING: DYING_OVER_COLD}, (note,))
+
+
+def streams(place: Place) -> Iterator[Answer]:
+    """S3A's older stream, which asks for what is wanted and little more, over the one that sessions have."""
+    reader = Reader(place)
+    for name, query in (*((name, TPCH[name]) for name in STREAMED), ("two of sixteen columns", NARROW)):
+        read, carried = reader.timed(name, query, S3A), {ANALYTICS: 0, CLASSIC: 0}
+        ways = {stream: partial(_streamed, place, stream, read, carried) for stream in carried}
+        seconds = run_pairs(ways, ROUNDS)
+        notes = tuple(f"{stream}: {sent / (ROUNDS + 1) / 1e6:.1f} MB a read" for stream, sent in carried.items())
+        yield Answer(
+            f"{name}: seconds by S3A's classic stream, over its analytics stream", ANALYTICS, seconds, {}, notes
+        )
+
+
+def _streamed(place: Place, stream: str, read: Run, carried: dict[str, int]) -> float:
+    conf: Any = place.spark._jsc.hadoopConfiguration()  # noqa: SLF001 a session has no other door to it
+    before = place.far.carried()
+    conf.set(_STREAM, stream)
+    try:
+        return read()
+    finally:
+        conf.unset(_STREAM)
+        carried[stream] += place.far.carried() - before
 
 
 def _killed(before: Place, after_s: float) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 
 from framework.cache.base import Cache
 from framework.cli.addresses import parse_parts
-from framework.errors import CacheUnavailable, InputCorrupt
+from framework.errors import CacheUnavailable, InputCorrupt, SetupError
 from framework.identity import RunKey, TaskKey
 from framework.storage.base import ATTEMPT_FOLDER, Store
-from framework.storage.retention import Step, steps_of
+from framework.storage.retention import Step, steps_of, unfinished
 from framework.storage.runs import task_keys
-from framework.storage.sweep import carry_out, run_keys, store_now, survey
+from framework.storage.sweep import carry_out, let_go, run_keys, store_now, survey, uploads_of
 from framework.tables.holding import holder
 from framework.world import World
 
@@ -30,7 +30,7 @@ class Sweep:
 class Line:
     """One step for one run. ``outcome``: ``due`` or ``later``; with ``apply`` also ``done``, or ``published first``."""
 
-    key: RunKey
+    key: RunKey | TaskKey
     step: Step
     outcome: str
 
@@ -45,7 +45,7 @@ class Line:
             "attempt": self.step.attempt,
             "action": self.step.action,
             "why": self.step.why,
-            "files": len(self.step.files),
+            "files": len(self.step.files) + len(self.step.uploads),
             "bytes": self.step.bytes,
             "earliest": self.moment.isoformat(),
             "outcome": self.outcome,
@@ -54,10 +54,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A run whose log holds what this version does not understand: nothing of it is touched."""
+    """A run whose log holds what this version does not understand, or a task whose uploads this identity may not see.
 
-    key: RunKey
-    error: InputCorrupt
+    Nothing of it is touched.
+    """
+
+    key: RunKey | TaskKey
+    error: InputCorrupt | SetupError
 
     def to_json(self) -> dict[str, Any]:
         return {"run": str(self.key), **self.error.to_dict()}
@@ -98,6 +101,23 @@ def _task(kept: _Kept, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadabl
             continue
         for step in steps:
             yield Line(key, step, _outcome(kept, key, step, sweep) if step.due <= now else "later")
+    yield from _uploads(store, task, sweep)
+
+
+def _uploads(store: Store, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unreadable]:
+    try:
+        steps = unfinished(uploads_of(store, task), sweep.grace_s)
+    except SetupError as error:
+        yield Unreadable(task, error)
+        return
+    now = store_now(store, task) if steps else 0.0
+    for step in steps:
+        if step.due > now:
+            yield Line(task, step, "later")
+            continue
+        if sweep.who is not None:
+            let_go(store, step)
+        yield Line(task, step, "due" if sweep.who is None else "done")
 
 
 def _outcome(kept: _Kept, key: RunKey, step: Step, sweep: Sweep) -> str:

@@ -20,9 +20,10 @@ from framework.jars.place import jars_home, missing
 from framework.java import find_java
 from framework.sources import load_sources
 from framework.storage.base import Store
+from framework.storage.lifecycle import BucketFacts, harms, wastes
 from framework.storage.mounts import DEMANDED, Mount, is_network, mount_of, read_mounts, wrong_options
 from framework.storage.selftest import self_test
-from framework.tenancy.places import EfsStore
+from framework.tenancy.places import BucketStore, EfsStore, key_prefix
 from framework.world import World
 
 Verdict = Literal["ok", "note", "broken"]
@@ -240,6 +241,8 @@ def probe_teams(workspace: Path, local: Store, team_files: Path | None = None) -
         place = world.teams.team(name).store
         if isinstance(place, EfsStore):
             yield probe_mount(name, Path(place.root), read_mounts())
+        if isinstance(place, BucketStore):
+            yield probe_bucket(name, key_prefix(place, name), partial(world.bucket_facts, name))
 
 
 def probe_mount(team: str, root: Path, mounts: Iterable[Mount]) -> Diagnosis:
@@ -254,6 +257,21 @@ def probe_mount(team: str, root: Path, mounts: Iterable[Mount]) -> Diagnosis:
     if wrong:
         return Diagnosis(probe, "broken", f"{mount.point}: {'; '.join(wrong)}", f"mount it anew with -o {DEMANDED}")
     return Diagnosis(probe, "ok", f"{mount.kind} {mount.source} at {mount.point}")
+
+
+def probe_bucket(team: str, prefix: str, ask: Callable[[], BucketFacts]) -> Diagnosis:
+    """What the bucket's own rules do below ``prefix``; a note where this identity may not ask."""
+    probe, fix = f"bucket of {team}", f"teamspark store rules {team}"
+    try:
+        facts = ask()
+    except TeamsparkError as error:
+        return Diagnosis(probe, "note", f"its versions and rules are not known: {error.what} ({error.got})")
+    if harm := tuple(harms(facts, prefix)):
+        return Diagnosis(probe, "broken", "; ".join(harm), f"take that rule away; {fix} says which ones it may have")
+    if waste := tuple(wastes(facts, prefix)):
+        return Diagnosis(probe, "note", f"{'; '.join(waste)}: {fix} prints a rule")
+    kept = "versions are kept for a while" if facts.versioned else "no versions are kept"
+    return Diagnosis(probe, "ok", f"{kept}, parts of uploads are removed, nothing else is")
 
 
 def _told(probe: str, ask: Callable[[], str]) -> Diagnosis:

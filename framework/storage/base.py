@@ -10,10 +10,11 @@ Paths are logical: absolute, ``/``-separated, made by ``framework.storage.paths`
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, runtime_checkable
 
 from framework.datafile import Readable
 from framework.errors import PathError, StoreUnavailable
+from framework.storage.lifecycle import BucketFacts
 
 LOG_FOLDER: Final = "_log"
 TABLE_LOG: Final = "_delta_log"
@@ -112,6 +113,34 @@ class Store(Protocol):
 
         Raises: FileNotFoundError, StoreUnavailable, SetupError; a path of this machine is not looked at yet.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in parts that was never completed: nobody can read it. ``begun`` as ``Entry.modified``."""
+
+    path: str
+    id: str
+    begun: float
+
+
+@runtime_checkable
+class TakesParts(Protocol):
+    """What a store has besides where files arrive in parts, which stay and are paid for until somebody lets go of them."""
+
+    def uploads(self, prefix: str) -> tuple[Upload, ...]:
+        """Those below the folder ``prefix`` that are not completed. Raises: StoreUnavailable, SetupError."""
+
+    def abort(self, uploads: Iterable[Upload]) -> None:
+        """Let go of their parts; what is completed or gone by now is no error. Raises: StoreUnavailable, SetupError."""
+
+
+@runtime_checkable
+class InBucket(Protocol):
+    """What a store has besides that is in a bucket of an object store."""
+
+    def facts(self) -> BucketFacts:
+        """How the bucket is set up. Raises: StoreUnavailable; SetupError, also when this identity may not ask."""
 
 
 class Depot(Store, Protocol):

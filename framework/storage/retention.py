@@ -5,16 +5,16 @@ late loses, whoever plans anew takes another. Its data goes a grace period after
 it can finish. Moments are seconds since the epoch by the store's clock, which is the only one that is compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
 from framework.durations import seconds_of
 from framework.manifest import Manifest
-from framework.storage.base import Entry
+from framework.storage.base import Entry, Upload
 
-Action = Literal["tombstone", "retire", "delete"]
+Action = Literal["tombstone", "retire", "delete", "abort"]
 Slot = Literal["open", "published", "tombstoned"]
 
 
@@ -55,13 +55,17 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do, not before ``due``. ``attempt``: None for a stray's folder. ``files``: what is, or will be, freed."""
+    """One thing to do, not before ``due``. ``attempt``: None for a stray's folder, and for uploads.
+
+    ``files``: what is, or will be, freed; ``uploads``: what will be let go of, of sizes that no listing tells.
+    """
 
     action: Action
     attempt: int | None
     due: float
     why: str
     files: tuple[Entry, ...] = ()
+    uploads: tuple[Upload, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -129,3 +133,16 @@ def _deletes(run: RunFacts, grace_s: float) -> Iterator[Step]:
         if stray.files:
             since = max(file.modified for file in stray.files)
             yield Step("delete", None, since + grace_s, f"no claim names {stray.folder}", stray.files)
+
+
+def unfinished(uploads: Iterable[Upload], grace_s: float) -> tuple[Step, ...]:
+    """A step for each folder with files that nobody completed: who began them is dead, or closed by now."""
+    by_folder: dict[str, list[Upload]] = {}
+    for one in sorted(uploads, key=lambda upload: upload.path):
+        by_folder.setdefault(one.path.rpartition("/")[0], []).append(one)
+    return tuple(_abort(folder, mine, grace_s) for folder, mine in by_folder.items())
+
+
+def _abort(folder: str, uploads: Sequence[Upload], grace_s: float) -> Step:
+    due = max(one.begun for one in uploads) + grace_s
+    return Step("abort", None, due, f"begun, and never completed, in {folder}", uploads=tuple(uploads))

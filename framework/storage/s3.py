@@ -6,6 +6,7 @@ say the same when they are repeated, and are, with growing pauses, until a deadl
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING
 
@@ -13,15 +14,19 @@ from framework.storage.base import (
     Access,
     Entry,
     SlotTaken,
+    Upload,
     check_deletable,
     check_size,
     sizes_by_folder,
     split_file,
     split_path,
 )
+from framework.storage.lifecycle import BucketFacts
 from framework.storage.s3client import Bucket, connect
 from framework.storage.s3file import S3File
 from framework.storage.s3objects import Found, Objects
+from framework.storage.s3settings import bucket_facts
+from framework.storage.s3uploads import abort, begun
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -101,8 +106,26 @@ class S3Store:
     def delete(self, paths: Iterable[str]) -> None:
         self._objects.delete([self._key(path) for path in check_deletable(paths)])
 
+    def uploads(self, prefix: str) -> tuple[Upload, ...]:
+        client, folder = self._objects.client, self._folder_key(prefix)
+        found = self._objects.asked(folder, lambda: begun(client, self._bucket.name, folder))
+        return tuple(Upload(self._path(one.key), one.id, one.moment) for one in found)
+
+    def abort(self, uploads: Iterable[Upload]) -> None:
+        client, bucket = self._objects.client, self._bucket.name
+        for one in uploads:
+            key = self._key(one.path)
+            self._objects.asked(key, partial(abort, client, bucket, key, one.id))
+
+    def facts(self) -> BucketFacts:
+        """How its bucket is set up. Raises: StoreUnavailable; SetupError, also when this identity may not ask."""
+        return self._objects.asked("", lambda: bucket_facts(self._objects.client, self._bucket.name))
+
     def _entry(self, found: Found) -> Entry:
-        return Entry(f"/{found.key[len(self._below) :]}", found.bytes, found.modified)
+        return Entry(self._path(found.key), found.bytes, found.modified)
+
+    def _path(self, key: str) -> str:
+        return f"/{key[len(self._below) :]}"
 
     def _key(self, path: str) -> str:
         folder, name = split_file(path)

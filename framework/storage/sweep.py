@@ -12,7 +12,7 @@ from typing import Final
 from framework.errors import PathError, StoreUnavailable
 from framework.identity import RunKey, TaskKey
 from framework.storage.attempts import Published, attempt_folder
-from framework.storage.base import ATTEMPT_FOLDER, LOG_FOLDER, SlotTaken, Store
+from framework.storage.base import ATTEMPT_FOLDER, LOG_FOLDER, SlotTaken, Store, TakesParts, Upload
 from framework.storage.paths import TABLES, check_run, run_path, table_path, table_share, task_path
 from framework.storage.publish import AttemptState, RunLog
 from framework.storage.retention import AttemptFacts, RunFacts, Slot, Step, Stray, keep_of
@@ -126,6 +126,17 @@ def _retired(number: int, moments: _Moments) -> float | None:
     """When the attempt left readers' sight: the first record of its own number or a higher one."""
     records = ((int(match[1]), moment) for name, moment in moments.items() if (match := _RETIRED.fullmatch(name)))
     return min((moment for covers, moment in records if covers >= number), default=None)
+
+
+def uploads_of(store: Store, task: TaskKey) -> tuple[Upload, ...]:
+    """Files of ``task`` that were begun and not completed, where a store has such. Raises: StoreUnavailable, SetupError."""
+    return store.uploads(task_path(task)) if isinstance(store, TakesParts) else ()
+
+
+def let_go(store: Store, step: Step) -> None:
+    """Do the ``step`` of a store's uploads. Raises: StoreUnavailable, SetupError."""
+    if isinstance(store, TakesParts):
+        store.abort(step.uploads)
 
 
 def carry_out(store: Store, key: RunKey, step: Step, *, who: str) -> bool:

@@ -95,6 +95,11 @@ class BucketStore(Record):
     region: Annotated[str, AfterValidator(check_region)] | None = None
 
 
+def key_prefix(place: BucketStore, team: str) -> str:
+    """What the keys of all outputs of ``team`` in ``place`` begin with."""
+    return f"{place.prefix}/{team}/" if place.prefix else f"{team}/"
+
+
 class StoreKind(StrEnum):
     """The kinds of store that a team file may name."""
 

@@ -27,7 +27,10 @@ def gc(
     grace: Annotated[str, typer.Option(help="How long closed and retired attempts keep their data.")] = DEFAULT_GRACE,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Close abandoned attempts, retire superseded and outlived ones, delete the data of those that have long been so."""
+    """Close abandoned attempts, retire superseded and outlived ones, delete the data of those that have long been so.
+
+    In buckets also let go of uploads that were never completed.
+    """
     from framework.cli.collecting import Line, Sweep, Unreadable, collect
     from framework.driver import who
 
@@ -51,7 +54,7 @@ def _grace_s(text: str) -> int:
 
 def _tell(lines: "Sequence[Line]", *, apply: bool) -> None:
     """What is due, and folders that nobody claims, whenever they are; of the rest how many, and when the first."""
-    shown = [one for one in lines if one.outcome != "later" or one.step.attempt is None]
+    shown = [one for one in lines if one.outcome != "later" or (one.step.attempt is None and one.step.files)]
     if shown:
         heads = ("action", "run", "attempt", "files", "size", "earliest", "why", "outcome")
         table(heads, map(_row, shown), right=("attempt", "files", "size"))
@@ -68,7 +71,7 @@ def _tell(lines: "Sequence[Line]", *, apply: bool) -> None:
 
 def _row(line: "Line") -> tuple[object, ...]:
     step = line.step
-    count, volume = len(step.files), size(step.bytes)
+    count, volume = len(step.files) + len(step.uploads), "?" if step.uploads else size(step.bytes)
     return (step.action, line.key, step.attempt, count, volume, line.moment.isoformat(), step.why, line.outcome)
 
 

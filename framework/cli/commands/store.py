@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from framework.cli.scope import scope_of
-from framework.cli.show import say
+from framework.cli.show import as_json, remark, say
 from framework.errors import ConfigError, SetupError
-from framework.tenancy.places import StoreKind
+from framework.tenancy.places import BucketStore, StoreKind, key_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +78,29 @@ def selftest(
     say(f"{found.kind} {found.root}: of racing writers of this machine one wins")
     if peer is not None:
         _race(found, scope, team, peer)
+
+
+@app.command()
+def rules(
+    ctx: typer.Context,
+    team: Annotated[str, typer.Argument(help="Whose bucket.")],
+) -> None:
+    """Print the life-cycle rule that a team's bucket should have, as JSON for aws s3api, or any S3 client.
+
+    It removes what nobody can read: parts of uploads without an end and, where versions are kept, old ones.
+    """
+    from framework.storage.lifecycle import wanted_rules
+
+    place = scope_of(ctx).teams.team(team).store
+    if not isinstance(place, BucketStore):
+        raise ConfigError(
+            "only buckets have life-cycle rules", where=team, got=f"a store of kind {place.kind}", expected="kind: s3"
+        )
+    as_json(wanted_rules(team, key_prefix(place, team)))
+    remark(
+        f"beside the rules that bucket '{place.bucket}' has, because a put replaces them all: "
+        f"aws s3api put-bucket-lifecycle-configuration --bucket {place.bucket} --lifecycle-configuration file://rules.json"
+    )
 
 
 def _race(found: "Store", scope: "Scope", team: str, peer: str) -> None:

@@ -1,5 +1,6 @@
 """``teamspark store exec``: a command beside a store of this machine; and team files that are elsewhere."""
 
+import json
 import os
 import shlex
 import signal
@@ -181,3 +182,21 @@ def test_a_machine_that_cannot_be_reached_is_told_at_once(workspace: Path, team:
     assert "no route to away" in done.stderr
     assert "the other machine does not come" in done.stderr
     assert time.monotonic() - began < 60
+
+
+def test_the_rules_of_a_bucket_are_printed(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    bucket = f"team: {team}\nowners: [a@example.org]\nstore: {{kind: s3, bucket: lake, prefix: a/b}}\n"
+    (workspace / f"k8s/teams/{team}.yaml").write_text(bucket)
+
+    done = teamspark("store", "rules", team)
+
+    (rule,) = json.loads(done.stdout)["Rules"]
+    assert rule["Filter"] == {"Prefix": f"a/b/{team}/"}
+    assert "put-bucket-lifecycle-configuration --bucket lake" in done.stderr
+
+
+def test_only_buckets_have_rules(teamspark: Teamspark, team: str) -> None:
+    told = teamspark("store", "rules", team)
+
+    assert told.exit_code == 64
+    assert "only buckets have life-cycle rules" in told.stderr
