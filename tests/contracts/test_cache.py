@@ -42,7 +42,7 @@ class Subject:
         return eventually(lambda: self.held(path).hot == hot)
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 10) -> bool:
+def eventually(holds: Callable[[], bool], within_s: float = 30) -> bool:
     deadline = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > deadline:

@@ -104,10 +104,12 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
     assert eventually(lambda: grown(alluxio, before, "BytesReadLocal") >= 2 * len(parquet_bytes()))
     assert grown(alluxio, before, "BytesReadUfsAll") == 0
     # The witness: a cold read does come from the store, and the counters say so.
-    alluxio.cache(alluxio.directory).free(alluxio.directory, [folder])
-    time.sleep(1)
-    alluxio.cache(alluxio.directory).warm(alluxio.directory, [f"{folder}/part-0.parquet"], within_s=30)
-    assert eventually(lambda: grown(alluxio, before, "BytesReadUfsAll") >= len(parquet_bytes()), within_s=20)
+    cache, path = alluxio.cache(alluxio.directory), f"{folder}/part-0.parquet"
+    cache.free(alluxio.directory, [folder])
+    # Workers let go when they next report: warmed before that, it would be hot already.
+    assert eventually(lambda: cache.status(alluxio.directory, path)[0].hot == 0, within_s=60)
+    cache.warm(alluxio.directory, [path], within_s=30)
+    assert eventually(lambda: grown(alluxio, before, "BytesReadUfsAll") >= len(parquet_bytes()), within_s=60)
 
 
 def settled(alluxio: Alluxio) -> dict[str, int]:
