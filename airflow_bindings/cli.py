@@ -14,6 +14,8 @@ from framework.cli.scope import scope_of
 from framework.cli.show import remark
 from framework.tenancy.places import CacheKind
 
+_SIGNALLED = 128
+
 app = typer.Typer(help="DAG files: what feeds what, and one run of one of them.", no_args_is_help=True)
 
 
@@ -69,8 +71,18 @@ def run(
     moment = given if isinstance(given, datetime) else datetime.combine(given, time())
     leg = Leg(dag_id.partition(".")[0], dag_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     scope = scope_of(ctx)
-    with _import_errors_told():
+    with _import_errors_told(), _interruption_told(leg.team):
         run_dag(scope.workspace, scope.teams, leg, ground=Ground(store, cache))
+
+
+@contextmanager
+def _interruption_told(team: str) -> Iterator[None]:
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > _SIGNALLED:
+            remark(f"interrupted: nothing goes on here; what was published stays: teamspark outputs ls {team}")
+        raise
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +61,7 @@ def airflow_environment(bundles: tuple[Bundle, ...], home: Path, contracts: Path
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/none.db",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(config),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",  # what is wrong with a file is told by us, once
         SETTING: str(contracts),
     }
 
@@ -79,13 +80,15 @@ def export_edges(bundles: tuple[Bundle, ...], contracts: Path) -> EdgesExport:
     return EdgesExport(tasks=tuple(tasks))
 
 
-def dag_file(bundle: Bundle, dag_id: str, contracts: Path) -> str:
+def dag_file(bundle: Bundle, dag_id: str, contracts: Path, *, date: datetime) -> str:
     """The file of a DAG, relative to its bundle. As ``export_edges``, for one team.
 
-    Raises: ConfigError with the bundle's import errors when there is no such DAG.
+    Raises: ConfigError with the bundle's import errors when there is no such DAG, or when none of its tasks is there at
+    ``date``.
     """
     ((_, bag),) = _load((bundle,), contracts)
     if dag_id in bag.dags:
+        _require_tasks(bag.dags[dag_id], date)
         return str(bag.dags[dag_id].relative_fileloc)
     wrong = list(_import_errors(bundle, bag))
     if wrong:
@@ -97,6 +100,19 @@ def dag_file(bundle: Bundle, dag_id: str, contracts: Path) -> str:
         expected=", ".join(sorted(bag.dags)) or "a DAG file",
         next_step=f"write one: teamspark new dag {bundle.team} <name>",
     )
+
+
+def _require_tasks(dag: Any, date: datetime) -> None:
+    """Airflow makes no task of a run before its start, and calls such a run a success."""
+    starts = [task.start_date or dag.start_date for task in dag.tasks]
+    if starts and all(start is not None and start > date for start in starts):
+        raise ConfigError(
+            "this date is before the DAG's start_date",
+            where=str(dag.dag_id),
+            got=date.isoformat(),
+            expected=f"{min(starts).isoformat()} or later",
+            next_step="choose a later --date, or give the DAG an earlier start_date",
+        )
 
 
 class DagsRefused(ConfigError):

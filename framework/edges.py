@@ -163,7 +163,7 @@ def _nothing_at(store: Store, task: TaskKey, wanted: str) -> NotYet:
         where=str(task),
         got=f"published runs: {', '.join(nearest)}" if nearest else _no_task(store, task),
         expected=wanted,
-        next_step="let the producer run for this date, or give the edge a wait: Upstream(..., wait='PT2H')"
+        next_step="let the producer run for this date; an edge waits for it for as long as it says: Upstream(..., wait='PT2H')"
         + ("" if nearest else f"; if the name is wrong: teamspark outputs ls {task.team}"),
     )
 

@@ -47,7 +47,7 @@ def require_dag(workspace: Path, leg: Leg, say: Callable[[str], None]) -> str:
     bundle = _bundle(workspace, leg)
     with tempfile.TemporaryDirectory(prefix="teamspark-") as folder:
         export_ports(workspace, Path(folder), say)
-        return dag_file(bundle, leg.dag_id, Path(folder))
+        return dag_file(bundle, leg.dag_id, Path(folder), date=leg.date)
 
 
 def _bundle(workspace: Path, leg: Leg) -> Bundle:

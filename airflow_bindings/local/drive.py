@@ -1,13 +1,14 @@
 """Makes the runs of an itinerary over REST, each as its team's own user, and watches them to the end."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
 
-from airflow_bindings.local.errors import AirflowRefused
+from airflow_bindings.local.errors import AirflowRefused, AirflowUnavailable
 from airflow_bindings.local.rest import FINISHED, Client, RunId
 from airflow_bindings.local.supervisor import Running
 from framework.errors import DefinitionError, JobFailed, ServerFailed
@@ -30,11 +31,15 @@ class Leg:
         return f"{self.dag_id} {self.date:%Y-%m-%d}"
 
 
+LastWords: TypeAlias = Callable[[Mapping[str, Any]], str | None]
+"""What a task instance last wrote into its log."""
+
+
 class Watcher(Protocol):
     """Who is told what happens. Task instances are as Airflow's REST API gives them."""
 
     def started(self, leg: Leg, *, again: bool) -> None: ...
-    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]]) -> None: ...
+    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]], last_words: LastWords) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,8 @@ class Driver:
             return True
         client = self.client(journey.leg.team)
         instances = client.task_instances(journey.run)
-        self.watcher.looked(journey.leg, instances)
+        words = partial(_last_words, client, journey.run)
+        self.watcher.looked(journey.leg, instances, words)
         # Each question costs the machine that runs the tasks: the run is asked for once its tasks are done.
         if any(one["state"] not in DONE for one in instances):
             return True
@@ -126,7 +132,11 @@ class Driver:
             return True
         # A finished run's instances change no more: only now is what they say final.
         instances = client.task_instances(journey.run)
-        self.watcher.looked(journey.leg, instances)
+        self.watcher.looked(journey.leg, instances, words)
+        if not instances:
+            raise JobFailed(
+                "a run had no task", where=str(journey.leg), next_step="look at the DAG's start_date, and its tasks'"
+            )
         if state != "success":
             raise _failure(client, journey.leg, journey.run, instances)
         journey.arrivals.append(Arrival(journey.leg, journey.run, tuple(instances)))
@@ -139,13 +149,13 @@ class Driver:
         client.unpause(leg.dag_id)
         run = client.run_of(leg.dag_id, leg.date)
         self.watcher.started(leg, again=run is not None)
-        if run is not None and client.state(run) in FINISHED:
+        if run is not None and client.state(run) in FINISHED and client.task_instances(run):
             client.clear(run)
             return run
         if run is not None and self.live.kept_by_other:
             return run
         if run is not None:
-            # Left half way by a stack that was stopped; nobody works on it any more.
+            # Left half way by a stack that was stopped, or made when the DAG had no task yet: nobody works on it any more.
             client.delete(run)
         return client.trigger(leg.dag_id, leg.date)
 
@@ -160,6 +170,14 @@ class Driver:
                 details=str(found[0]["stack_trace"]).strip().splitlines()[-LOG_LINES:],
                 next_step="mend it; Airflow reads it again within half a minute",
             )
+
+
+def _last_words(client: Client, run: RunId, instance: Mapping[str, Any]) -> str | None:
+    try:
+        lines = [line for line in client.log(run, instance) if line.strip() and not line.startswith("::")]
+    except (AirflowRefused, AirflowUnavailable):
+        return None  # it has written none yet
+    return lines[-1] if lines else None
 
 
 def _read_since(client: Client, dag_id: str, since: datetime) -> bool:

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow_bindings.local.drive import DONE, Arrival, Leg
+from airflow_bindings.local.drive import DONE, Arrival, LastWords, Leg
 from airflow_bindings.local.facts import TaskFacts, heated, task_facts
 from airflow_bindings.local.supervisor import Running
 from airflow_bindings.local.workspace import Premises
 from framework.cli import show
+from framework.errors import clip
 from framework.tenancy.places import CacheKind
 from framework.world import World
 
 HEADS: Final = ("team", "dag", "task", "run", "attempt", "rows read", "rows written", "bytes", "seconds", "path")
 NUMBERS: Final = ("attempt", "rows read", "rows written", "bytes", "seconds")
+SILENCE_S: Final = 20.0
 HEAT: Final = ("hot", "cold")
 
 
@@ -23,15 +25,18 @@ class Talk:
     """Tells what happens, on stderr, with the seconds since the start. Also watches the runs."""
 
     began: float = field(default_factory=time.monotonic)
+    spoke: float = field(default_factory=time.monotonic)
     told: set[tuple[Leg, str, int]] = field(default_factory=set)
 
     def __call__(self, text: str) -> None:
-        show.remark(f"{time.monotonic() - self.began:6.1f} s  {text}")
+        self.spoke = time.monotonic()
+        show.remark(f"{self.spoke - self.began:6.1f} s  {text}")
 
     def started(self, leg: Leg, *, again: bool) -> None:
         self(f"{leg}: {'cleared, running again' if again else 'started'}")
 
-    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]]) -> None:
+    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]], last_words: LastWords) -> None:
+        """Tells what has ended; after a while of silence also what goes on, and what it last said."""
         done = [one for one in instances if one["state"] in DONE]
         for one in done:
             name = (leg, str(one["task_id"]), int(one["map_index"]))
@@ -39,6 +44,12 @@ class Talk:
                 self.told.add(name)
                 took = f"{one['duration'] or 0:.1f} s"
                 self(f"{leg}: {one['task_id']} {one['state']} in {took} ({len(done)} of {len(instances)})")
+        if time.monotonic() - self.spoke > SILENCE_S:
+            for one in instances:
+                if one["state"] not in {*DONE, None}:
+                    self(
+                        f"{leg}: {one['task_id']} {one['state']}: {clip(last_words(one) or 'it says nothing yet', 160)}"
+                    )
 
 
 def told_facts(live: Running, place: Premises, arrivals: Sequence[Arrival]) -> tuple[TaskFacts, ...]:

@@ -1,7 +1,7 @@
 """From what the command line says of one run to a request that can be planned: job, parameters, inputs, date."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -45,6 +45,8 @@ class Prepared:
     job: Job
     signature: Signature
     case: "Case | None"
+    notes: tuple[str, ...] = ()
+    """What a person should know of it: columns that nobody stated."""
 
 
 def prepare(ask: Ask, workspace: Path) -> Prepared:
@@ -77,7 +79,8 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
         spark_conf=conf,
     )
     config = laptop_config(asked, workspace)
-    return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case)
+    notes = tuple(_invented(fixtures, lists(ask.inputs, option="--input"), signature))
+    return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case, notes)
 
 
 def parse_date(text: str) -> date | datetime:
@@ -179,6 +182,22 @@ def _rows(signature: Signature, files: Mapping[str, Path]) -> dict[str, Fixture]
         return Fixture(tuple(fill(schema, stated_rows(path, schema))), str(path))
 
     return {name: rows(name, path) for name, path in files.items()}
+
+
+def _invented(
+    fixtures: Mapping[str, Fixture], given: Mapping[str, Iterable[str]], signature: Signature
+) -> Iterator[str]:
+    """Of files that are named one by one, which may be real data: columns that none of their rows has."""
+    from framework.testing.cases import stated_rows
+
+    for name in given:
+        if name not in fixtures:
+            continue
+        stated = stated_rows(Path(fixtures[name].origin), signature.inputs[name])
+        known = {column for row in stated for column in row}
+        made = [column for row in fixtures[name].rows[:1] for column in row if column not in known]
+        if made:
+            yield f"{fixtures[name].origin} lacks {', '.join(made)}: filled with values that fit {name}'s schema"
 
 
 def _file_of(port: str, texts: tuple[str, ...]) -> Path | None:

@@ -48,7 +48,7 @@ class Run:
             raise DefinitionError(
                 "run.date: this run has no logical date",
                 where=str(self.key),
-                next_step="trigger the DAG with a logical date, or leave run.date out of the job",
+                next_step="give it one: --date 2013-01-01, or a DAG run with a logical date; or leave run.date out of the job",
             )
         return self.logical_date.astimezone(zone_of(self.zone)).date()
 

@@ -26,6 +26,7 @@ from framework.job import Run
 from framework.records import Place, Record, mistakes
 from framework.sql import TableName, quoted
 from framework.tenancy.places import check_endpoint, check_region
+from framework.textfile import read_text
 
 PLACEHOLDERS: Final = ("run.date", "run.start", "run.end")
 Format = Literal["csv", "json", "parquet"]
@@ -182,7 +183,7 @@ def sources_in(workspace: Path, team: str) -> Mapping[str, AnySpec]:
 
 def _read(path: Path) -> Mapping[str, AnySpec]:
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        data: Any = yaml.safe_load(read_text(path)) or {}
         return _ENTRIES.validate_python(data, strict=False)
     except yaml.YAMLError as error:
         raise ConfigError("not YAML", where=str(path), got=str(error)) from None

@@ -11,6 +11,7 @@ from framework.errors import ConfigError
 from framework.records import Place, mistakes, real_errors
 from framework.tenancy.model import TEAM_FILES, Team, Teams
 from framework.tenancy.places import StoreKind
+from framework.textfile import read_text
 
 
 def find_workspace(start: Path) -> Path:
@@ -36,10 +37,11 @@ def load_teams(workspace: Path, folder: Path | None = None) -> Teams:
     """
     place = workspace / TEAM_FILES if folder is None else folder
     files = sorted(place.glob("*.yaml"))
+    misnamed = [f"{path.name}:1: team files end in .yaml" for path in sorted(place.glob("*.yml"))]
     if folder is not None and not files:
         raise ConfigError("no team files here", where=str(folder), expected="a directory with <team>.yaml files")
     read = [_read(path) for path in files]
-    wrong = [line for _, lines in read for line in lines]
+    wrong = [*misnamed, *(line for _, lines in read for line in lines)]
     if wrong:
         raise ConfigError(
             f"{len(wrong)} mistake(s) in the team files",
@@ -53,11 +55,13 @@ def load_teams(workspace: Path, folder: Path | None = None) -> Teams:
 
 def _read(path: Path) -> tuple[Team | None, list[str]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return None, [f"{path.name}:{_line_of(error)}: not YAML: {getattr(error, 'problem', None) or 'not UTF-8'}"]
+    except yaml.YAMLError as error:
+        return None, [f"{path.name}:{_line_of(error)}: not YAML: {getattr(error, 'problem', None) or error}"]
+    except ConfigError as error:
+        return None, [f"{path.name}:1: {error.what} ({error.got})"]
     lines = _lines(node)
     twice = [f"{path.name}:{line}: {'.'.join(map(str, place))}: key given twice" for place, line in _twice(node)]
     try:

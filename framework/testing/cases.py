@@ -21,6 +21,7 @@ from framework.records import Record
 from framework.schema.model import Schema
 from framework.testing.compare import uneven
 from framework.testing.rows import fill, read_csv_rows, read_json_rows, unchecked
+from framework.textfile import read_text
 
 SUFFIXES = (".json", ".csv")
 
@@ -75,14 +76,25 @@ def read_case(folder: Path, job: str) -> Case:
     if wrong:
         raise ConfigError("files that belong to no case", where=str(folder), details=wrong)
     text = folder / "case.yaml"
-    data = yaml.safe_load(text.read_text(encoding="utf-8")) if text.exists() else None
+    data = _yaml(text) if text.exists() else None
     return Case(job, folder, CaseFile.parse(data or {}, where=str(text)), found["in"], found["out"])
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise ConfigError("not YAML", where=str(path), got=str(error)) from None
 
 
 def stated_rows(path: Path, schema: type[Schema]) -> list[dict[str, Any]]:
     """The rows that a fixture file states, typed, without filling. Raises: ConfigError."""
-    text = path.read_text(encoding="utf-8")
-    return read_json_rows(text, schema) if path.suffix == ".json" else read_csv_rows(text, schema)
+    text = read_text(path)
+    try:
+        return read_json_rows(text, schema) if path.suffix == ".json" else read_csv_rows(text, schema)
+    except ConfigError as error:
+        error.where = str(path)  # whose rows they are: the schema is in the first line
+        raise
 
 
 def case_fixtures(signature: Signature, case: Case) -> dict[str, Fixture]:

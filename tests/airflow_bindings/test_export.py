@@ -135,3 +135,25 @@ def test_a_run_of_a_file_that_does_not_load_tells_why_at_once(tmp_path: Path) ->
 
     assert run.returncode == 64
     assert "t: tag: not supported in this version" in run.stderr
+
+
+LATER = FLIGHTS.replace("schedule=None", "schedule=None, start_date=datetime(2026, 1, 1)")
+
+
+def test_a_date_before_the_dag_begins_is_refused_at_once(tmp_path: Path) -> None:
+    """Airflow would make a run without a task, and call it a success."""
+    workspace = _workspace(tmp_path, flights=f"from datetime import datetime\n{LATER}")
+
+    run = _dags(workspace, "run", "flights.daily", "--date", "2013-01-01")
+
+    assert run.returncode == 64, run.stderr
+    assert "this date is before the DAG's start_date" in run.stderr
+    assert "expected: 2026-01-01T00:00:00+00:00 or later" in run.stderr
+
+
+def test_what_is_wrong_is_told_once_and_without_tracebacks(tmp_path: Path) -> None:
+    run = _export(_workspace(tmp_path, flights=FLIGHTS.replace("flights.daily", "insights.daily")))
+
+    assert run.returncode == 64
+    assert "Traceback" not in run.stderr
+    assert run.stderr.count("its id must start with 'flights.'") == 1

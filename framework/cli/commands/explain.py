@@ -15,7 +15,7 @@ from framework.cli.commands.run import (
     ParamOption,
 )
 from framework.cli.scope import scope_of
-from framework.cli.show import as_json, facts, say, table
+from framework.cli.show import as_json, facts, remark, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +45,8 @@ def explain(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
         prepared = prepare(ask, scope.workspace)
         plan = make_plan(prepared.request, scope.connected.writing_to(scope.local_store))
         settings = explain_settings(prepared, scope, os.environ)
+    for note in prepared.notes:
+        remark(note, style="yellow")
     found = as_facts(plan, settings, scope.local_store)
     if json:
         as_json(found)

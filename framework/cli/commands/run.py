@@ -52,6 +52,8 @@ def run(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     ask = Ask(job, date, tuple(inputs or ()), fixtures, tuple(params or ()), tuple(conf or ()))
     with scope.importing():
         prepared = prepare(ask, scope.workspace)
+        for note in prepared.notes:
+            remark(note, style="yellow")
         result, compared = _run(scope, prepared, json=json)
     if json:
         told = None if result is None else result.model_dump(mode="json")

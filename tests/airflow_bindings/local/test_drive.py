@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_bindings.demo.itinerary import itineraries
-from airflow_bindings.local.drive import Driver, Leg
+from airflow_bindings.local import telling
+from airflow_bindings.local.drive import Driver, LastWords, Leg
 from airflow_bindings.local.secrets import make
 from airflow_bindings.local.settings import AirflowStack, TeamBundle
 from airflow_bindings.local.supervisor import Running
@@ -30,7 +31,7 @@ class Log:
     def started(self, leg: Leg, *, again: bool) -> None:
         self.told.append((str(leg), again))
 
-    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]]) -> None:
+    def looked(self, leg: Leg, instances: Sequence[Mapping[str, Any]], last_words: LastWords) -> None:
         pass
 
 
@@ -104,6 +105,32 @@ def test_a_run_that_is_under_way_in_an_airflow_of_another_process_is_watched(ser
 
     assert len(arrivals) == 1
     assert changes(server) == [("PATCH", FLIGHTS)]
+
+
+def test_a_run_without_a_task_is_no_success_and_is_made_anew(server: Server, driver: Driver) -> None:
+    """Airflow makes no task before a DAG's start, and calls the run a success; cleared, it would be one again."""
+    run = f"{FLIGHTS}/dagRuns/r"
+    server.answers["GET", f"{FLIGHTS}/dagRuns"] = [(200, {"dag_runs": [{"dag_run_id": "r"}]})]
+    server.answers["GET", f"{run}/taskInstances"] = [(200, {"task_instances": []})]
+
+    with pytest.raises(JobFailed, match="a run had no task"):
+        driver.travel([itineraries(1)[0][:1]])
+    assert changes(server)[-2:] == [("DELETE", run), ("POST", f"{FLIGHTS}/dagRuns")]
+
+
+def test_after_a_silence_it_is_told_what_goes_on(
+    server: Server, driver: Driver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(telling, "SILENCE_S", -1.0)
+    run = f"{FLIGHTS}/dagRuns/r"
+    waiting = [{"task_instances": [instance("running")]}, {"task_instances": [instance("success")]}]
+    server.answers["GET", f"{run}/taskInstances"] = [(200, one) for one in waiting]
+    lines = [{"event": "::group::"}, {"event": "an input is not there yet; 7164 s left"}, {"event": "::endgroup::"}]
+    server.answers["GET", f"{run}/taskInstances/ingest/logs/1"] = [(200, {"content": lines})]
+
+    replace(driver, watcher=telling.Talk()).travel([itineraries(1)[0][:1]])
+
+    assert "ingest running: an input is not there yet; 7164 s left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("status", "record"), [(201, True), (409, True), (403, True), (404, False)])

@@ -182,6 +182,20 @@ def test_a_plan_is_explained(teamspark: Teamspark, job: str, rows: Path, team: s
     assert [segment["encoded"] for segment in told["segments"]][:2] == [team, "_local"]
 
 
+def test_columns_that_a_named_file_lacks_are_told(teamspark: Teamspark, job: str, rows: Path) -> None:
+    """It may be somebody's data: what was made up has to be known."""
+    whole = teamspark("explain", job, "--input", f"rows={rows}")
+    rows.write_text('[{"name": "a"}]')
+    lacking = teamspark("explain", job, "--input", f"rows={rows}")
+    rows.write_bytes('[{"name": "Århus"}]'.encode("latin-1"))
+    odd = teamspark("explain", job, "--input", f"rows={rows}")
+
+    assert (whole.exit_code, "lacks" in whole.stderr) == (0, False)
+    assert lacking.exit_code == 0
+    assert "lacks amount: filled" in lacking.stderr.replace("\n", " ")
+    assert (odd.exit_code, "a file is not UTF-8" in odd.stderr) == (64, True)
+
+
 def test_every_setting_says_who_set_it(
     teamspark: Teamspark, job: str, rows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -262,3 +262,22 @@ def test_a_file_system_that_is_not_mounted_takes_and_gives_nothing(workspace: Pa
     with nullcontext() if mounted else pytest.raises(SetupError, match="not mounted here"):
         store.put_if_absent("/flights/x", b"1")
     assert (tmp_path / "none").exists() is mounted
+
+
+def test_what_is_no_team_file_is_told_beside_the_others(workspace: Path) -> None:
+    put(workspace, "flights", GOOD)
+    folder = workspace / "k8s/teams"
+    (folder / "sub.yaml").mkdir()
+    (folder / "ghost.yaml").symlink_to("nowhere")
+    (folder / "more.yml").write_text(GOOD)
+    (folder / "odd.yaml").write_bytes(b"team: \xff\n")
+
+    with pytest.raises(ConfigError) as stop:
+        load_teams(workspace)
+
+    assert list(stop.value.details) == [
+        "more.yml:1: team files end in .yaml",
+        "ghost.yaml:1: a file cannot be read (No such file or directory)",
+        "odd.yaml:1: a file is not UTF-8 (the byte 0xff)",
+        "sub.yaml:1: a file cannot be read (Is a directory)",
+    ]
