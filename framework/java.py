@@ -109,8 +109,10 @@ def _ask(source: str, executable: Path) -> Java | str:
         told = subprocess.run(
             [executable, "-version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, errors="replace"
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{source}: {executable} does not run ({clip(str(error), 120)})"
+    except OSError as error:
+        return f"{source}: {executable} does not run ({error.strerror})"
+    except subprocess.TimeoutExpired:
+        return f"{source}: {executable} does not answer within {_TIMEOUT_S} s"
     banner = (told.stderr + told.stdout).strip()
     found = _VERSION.search(banner)
     if told.returncode != 0 or found is None:
