@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-e2e test-long lint format types demo bench jars lock lock-jars clean
+.PHONY: help setup test test-e2e test-long lint format types demo kubernetes bench jars lock lock-jars clean
 
 BIN := .venv/bin
 DAYS ?= 2
@@ -37,6 +37,9 @@ format: setup ## Mend what ruff can mend
 
 demo: setup ## Two teams in a real Airflow, on real flights (DAYS=2)
 	@$(BIN)/teamspark demo --days $(DAYS) $(ARGS)
+
+kubernetes: setup ## Have Kubernetes' own programs on this machine: built from its Go modules, once, in ten minutes
+	@$(BIN)/python -m k8s.local
 
 bench: setup ## Measure, and write benchmarks/results
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -20,6 +20,7 @@
         ├── CacheUnavailable       the cache did not answer, or did not deliver what the store has
         ├── DeliveryFailed         a destination did not take an output
         ├── Superseded             a newer try owns this run key
+        ├── ClusterUnavailable     Kubernetes did not answer, or not now
         ├── RunLost                a driver vanished without a result
         └── ServerFailed           a server of this machine ended, or did not do its work in time
 
@@ -217,6 +218,10 @@ class DeliveryFailed(RetryableError):
 
 class Superseded(RetryableError):
     """A newer try of the same run key exists; this one must not write."""
+
+
+class ClusterUnavailable(RetryableError):
+    """Kubernetes' API server did not answer, or asked to come back later."""
 
 
 class RunLost(RetryableError):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -10,5 +11,10 @@ def environment_home() -> Path:
     prefix = Path(sys.prefix)
     if os.access(prefix, os.W_OK):
         return prefix / "var" / "teamspark"
-    cache = os.environ.get("XDG_CACHE_HOME")
+    return cache_home(os.environ)
+
+
+def cache_home(environ: Mapping[str, str]) -> Path:
+    """In the user's cache: what a new environment should find again."""
+    cache = environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "teamspark"

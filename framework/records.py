@@ -63,7 +63,8 @@ def _line(place: Place, item: ErrorDetails) -> str:
     kind, value = item["type"], item.get("input")
     where = ".".join(str(part) for part in place) or "(whole)"
     words = _WORDS.get(kind, item["msg"].removeprefix("Value error, ").replace("{", "{{").replace("}", "}}"))
-    hidden = kind in _WITHOUT_VALUE or _SECRET.search(where)
+    # Of the whole file the value says nothing.
+    hidden = kind in _WITHOUT_VALUE or _SECRET.search(where) or (not place and kind == "value_error")
     shown = "" if hidden else " (got nothing)" if value is None else f" (got {clip(repr(value), 80)})"
     return f"{where}: {words.format(**item.get('ctx', {}))}{shown}"
 

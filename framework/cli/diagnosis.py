@@ -233,7 +233,11 @@ def probe_teams(workspace: Path, local: Store, team_files: Path | None = None) -
     if not names:
         yield Diagnosis("team files", "broken", f"none in {workspace}", "teamspark new team <name> --owner <address>")
         return
-    yield Diagnosis("team files", "ok", ", ".join(names))
+    loose = tuple(world.teams.loose_grants())
+    for line in loose:
+        yield Diagnosis("team files", "broken", line, "mend the name, or take the grant out")
+    if not loose:
+        yield Diagnosis("team files", "ok", ", ".join(names))
     yield _told("this machine's store", partial(_store_facts, lambda: local))
     for name in names:
         yield _told(f"sources of {name}", partial(_source_facts, name))

@@ -1,6 +1,6 @@
 """Reading team files: every mistake of every file at once, each with its file and line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from framework.errors import ConfigError
 from framework.records import Place, mistakes, real_errors
 from framework.tenancy.model import TEAM_FILES, Team, Teams
+from framework.tenancy.names import skeleton
 from framework.tenancy.places import StoreKind
 from framework.textfile import read_text
 
@@ -41,7 +42,7 @@ def load_teams(workspace: Path, folder: Path | None = None) -> Teams:
     if folder is not None and not files:
         raise ConfigError("no team files here", where=str(folder), expected="a directory with <team>.yaml files")
     read = [_read(path) for path in files]
-    wrong = [*misnamed, *(line for _, lines in read for line in lines)]
+    wrong = [*misnamed, *(line for _, lines in read for line in lines), *_alike(files)]
     if wrong:
         raise ConfigError(
             f"{len(wrong)} mistake(s) in the team files",
@@ -51,6 +52,15 @@ def load_teams(workspace: Path, folder: Path | None = None) -> Teams:
         )
     by_name = {team.team: team for team, _ in read if team}
     return Teams(workspace.resolve(), by_name, TEAM_FILES if folder is None else str(folder))
+
+
+def _alike(files: Iterable[Path]) -> Iterator[str]:
+    """Files whose teams a reader may take for each other."""
+    looks: dict[str, Path] = {}
+    for path in files:
+        other = looks.setdefault(skeleton(path.stem), path)
+        if other is not path:
+            yield f"{path.name}:1: team: '{path.stem}' is taken for '{other.stem}' too easily"
 
 
 def _read(path: Path) -> tuple[Team | None, list[str]]:

@@ -1,7 +1,7 @@
 """The team file as a record, and the questions asked of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,6 +12,7 @@ from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey, check_team
 from framework.records import Record
 from framework.schema.annotations import nearest
+from framework.tenancy.cluster import ClusterFacts
 from framework.tenancy.places import AlluxioPlace, StorePlace
 
 
@@ -51,7 +52,17 @@ class Grant(Record):
     read: tuple[Annotated[str, AfterValidator(_task)], ...] = Field(min_length=1)
 
 
-class Team(Record):
+ConnectionId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+
+
+class AirflowFacts(Record):
+    """What a team has of Airflow: how many of its tasks run at once, and the connections that somebody fills for it."""
+
+    pool_slots: Annotated[int, Field(ge=1, le=10_000)] = 16
+    connections: tuple[ConnectionId, ...] = ()
+
+
+class Team(ClusterFacts):
     """One team file. ``reads`` and ``writes``: places outside, beside the team's own store."""
 
     team: TeamName
@@ -61,6 +72,7 @@ class Team(Record):
     reads: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     writes: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     grants: tuple[Grant, ...] = ()
+    airflow: AirflowFacts = Field(default_factory=AirflowFacts)
 
     @model_validator(mode="after")
     def _dags_are_its_own(self) -> "Team":
@@ -92,6 +104,13 @@ class Teams:
                 next_step=f"correct the name, or: teamspark new team {name} --owner you@example.org",
             )
         return self.by_name[name]
+
+    def loose_grants(self) -> Iterator[str]:
+        """Grants to nobody: somebody's typing, or a team that is gone. They permit nothing, and stop nobody's runs."""
+        for name, team in self.by_name.items():
+            for grant in team.grants:
+                if grant.to not in self.by_name:
+                    yield f"{self.file(name)}: a grant to '{grant.to}': no such team{nearest(grant.to, self.by_name)}"
 
     def require_grant(self, consumer: str, producer: TaskKey) -> None:
         """Raises: PolicyError unless ``consumer`` owns or was granted the outputs of ``producer``."""

@@ -18,4 +18,6 @@ def with_cache(team: Team, place: AlluxioPlace | None) -> Team:
 
 def as_yaml(team: Team) -> str:
     """The file that ``load_teams`` reads as ``team``."""
-    return yaml.safe_dump(team.model_dump(mode="json", exclude_none=True), sort_keys=False)
+    told = team.model_dump(mode="json", exclude_defaults=True)
+    first = {"team": team.team, "owners": list(team.owners)}
+    return yaml.safe_dump(first | told, sort_keys=False)

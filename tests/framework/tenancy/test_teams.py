@@ -28,7 +28,9 @@ INGEST = TaskKey("flights", "flights.daily", "ingest")
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
+    """With a team that others may grant to."""
     (tmp_path / "k8s/teams").mkdir(parents=True)
+    put(tmp_path, "insights", INSIGHTS)
     return tmp_path
 
 
@@ -262,6 +264,25 @@ def test_a_file_system_that_is_not_mounted_takes_and_gives_nothing(workspace: Pa
     with nullcontext() if mounted else pytest.raises(SetupError, match="not mounted here"):
         store.put_if_absent("/flights/x", b"1")
     assert (tmp_path / "none").exists() is mounted
+
+
+def test_a_grant_to_nobody_is_told_and_stops_nobody(workspace: Path) -> None:
+    """A team that is gone must not stop those that had granted it something."""
+    put(workspace, "flights", GOOD.replace("insights", "insihgts"))
+
+    (told,) = load_teams(workspace).loose_grants()
+    assert told == "k8s/teams/flights.yaml: a grant to 'insihgts': no such team; did you mean insights?"
+
+
+@pytest.mark.parametrize("twin", ["f1ights", "flight5", "insi9hts"])
+def test_teams_that_look_alike_are_refused(workspace: Path, twin: str) -> None:
+    put(workspace, "flights", GOOD)
+    put(workspace, twin, INSIGHTS.replace("team: insights", f"team: {twin}"))
+
+    with pytest.raises(ConfigError) if twin == "f1ights" else nullcontext() as stop:
+        load_teams(workspace)
+    if stop is not None:
+        assert "flights.yaml:1: team: 'flights' is taken for 'f1ights' too easily" in "\n".join(stop.value.details)
 
 
 def test_what_is_no_team_file_is_told_beside_the_others(workspace: Path) -> None:

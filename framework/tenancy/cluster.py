@@ -1,0 +1,130 @@
+"""What a team may have of a cluster, as its file says, and whether the parts of that fit each other."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
+
+from framework.records import Record
+from framework.tenancy.quantities import Cpu, Memory, millis, octets
+
+_HOST: Final = r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d{1,5})?"
+_PART: Final = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_NAME: Final = re.compile(rf"{_HOST}(?:/{_PART})+")
+_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def _image(text: str) -> str:
+    """By digest, or by a tag that is not ``latest``: a retry must not run another program."""
+    name, at, digest = text.partition("@")
+    tail = name.rpartition("/")[2]
+    repository, tag = (
+        (name[: -len(tail)] + tail.partition(":")[0], tail.partition(":")[2]) if ":" in tail else (name, "")
+    )
+    good = _NAME.fullmatch(repository) and (not tag or _TAG.fullmatch(tag)) and (not at or _DIGEST.fullmatch(digest))
+    if not good:
+        raise ValueError("expected registry.host/path/name:tag or registry.host/path/name@sha256:<digest>")
+    if not at and tag in ("", "latest"):
+        raise ValueError("expected a tag other than latest, or a digest: what runs today must run tomorrow")
+    return text
+
+
+def _images(text: str) -> str:
+    if not text.endswith("/*") or not _NAME.fullmatch(text.removesuffix("/*")):
+        raise ValueError("expected registry.host/path/*: the images below one folder of one registry")
+    return text
+
+
+class PodSize(Record):
+    """One pod, Spark's overhead included."""
+
+    cpu: Cpu
+    memory: Memory
+
+    def exceeds(self, most: "PodSize") -> bool:
+        return millis(self.cpu) > millis(most.cpu) or octets(self.memory) > octets(most.memory)
+
+
+class Size(Record):
+    """How much a run gets under one name: ``resources="M"``. What is left out is the team's limit."""
+
+    executors: NonNegativeInt
+    driver: PodSize | None = None
+    executor: PodSize | None = None
+
+
+class Limits(Record):
+    """The most that one run may ask for."""
+
+    driver: PodSize
+    executor: PodSize
+    max_executors: PositiveInt
+
+
+class Quota(Record):
+    """The most that all runs of a team have at once."""
+
+    cpu: Cpu
+    memory: Memory
+    pods: Annotated[int, Field(ge=2)]
+
+
+SizeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
+
+
+class ClusterFacts(Record):
+    """The keys of a team file that speak of a cluster: all of the first three, or none of them all."""
+
+    quota: Quota | None = None
+    limits: Limits | None = None
+    images: tuple[Annotated[str, AfterValidator(_images)], ...] = ()
+    image: Annotated[str, AfterValidator(_image)] | None = None
+    sizes: Mapping[SizeName, Size] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if wrong := [*self._missing(), *self._too_much()]:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def _missing(self) -> Iterator[str]:
+        given = {"quota": self.quota, "limits": self.limits, "images": self.images or None}
+        absent = [name for name, value in given.items() if value is None]
+        if len(absent) == len(given):
+            if self.image or self.sizes:
+                yield "image and sizes are for a team that has quota, limits and images"
+        elif absent:
+            yield f"{', '.join(absent)}: missing; quota, limits and images belong together"
+        if self.image and self.images and not self.may_run(self.image):
+            yield f"image {self.image} is below none of images"
+
+    def may_run(self, image: str) -> bool:
+        """Whether ``image`` is below one of ``images``."""
+        return any(image.startswith(pattern.removesuffix("*")) for pattern in self.images)
+
+    def _too_much(self) -> Iterator[str]:
+        if self.quota is None or self.limits is None:
+            return
+        yield from self._over_quota("limits", 1, self.limits.driver, self.limits.executor)
+        for name, size in self.sizes.items():
+            driver, executor = size.driver or self.limits.driver, size.executor or self.limits.executor
+            if size.executors > self.limits.max_executors:
+                yield f"sizes.{name}: {size.executors} executors, of at most {self.limits.max_executors}"
+            for part, asked, most in (
+                ("driver", driver, self.limits.driver),
+                ("executor", executor, self.limits.executor),
+            ):
+                if asked.exceeds(most):
+                    yield f"sizes.{name}.{part}: more than limits.{part}"
+            yield from self._over_quota(f"sizes.{name}", size.executors, driver, executor)
+
+    def _over_quota(self, what: str, executors: int, driver: PodSize, executor: PodSize) -> Iterator[str]:
+        """A run that never fits would wait for ever."""
+        assert self.quota is not None
+        cpu = millis(driver.cpu) + executors * millis(executor.cpu)
+        memory = octets(driver.memory) + executors * octets(executor.memory)
+        over = cpu > millis(self.quota.cpu) or memory > octets(self.quota.memory) or executors + 1 > self.quota.pods
+        if over:
+            yield f"{what}: a driver and {executors} executor(s) of that size are more than quota"

@@ -1,0 +1,130 @@
+"""A team's identity at an object store as documents: what it may do, and who may take it on. In AWS' dialect and SeaweedFS'.
+
+Everything follows from the places in ``Reach``. A place ends in ``/``: a prefix without it also names a team whose name goes on.
+A listing is permitted by ``s3:prefix``, which has to begin with a place; one without prefix, or with less, is denied.
+Grammar and condition keys: AWS Identity and Access Management User Guide, "IAM JSON policy elements"; Service Authorization
+Reference, "Amazon S3"; for SeaweedFS what its 4.48 does (``tests/framework/tenancy/test_iam_live.py``).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+Document = dict[str, Any]
+VERSION: Final = "2012-10-17"
+PROVIDER: Final = "kubernetes"
+"""What SeaweedFS calls the issuer of tokens."""
+_READ: Final = ["s3:GetObject"]
+_WRITE: Final = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+# What is put once and never again: the log of a run, the log of a table.
+CONTROL: Final = ("_log", "_delta_log")
+
+
+class Dialect(StrEnum):
+    """Who reads the documents."""
+
+    aws = "aws"
+    seaweedfs = "seaweedfs"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Prefix:
+    """The keys of a bucket that begin with ``keys``, which ends in ``/``."""
+
+    bucket: str
+    keys: str
+
+    def __post_init__(self) -> None:
+        if not self.keys.endswith("/") or self.keys.startswith("/") or set(self.keys) & set("*?$"):
+            raise ValueError(f"no place: {self.keys!r}")
+
+    @property
+    def objects(self) -> str:
+        return f"arn:aws:s3:::{self.bucket}/{self.keys}*"
+
+    @property
+    def bucket_arn(self) -> str:
+        return f"arn:aws:s3:::{self.bucket}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All that a team's identity may touch: ``own``, where it writes, and what it may read besides."""
+
+    own: Prefix
+    reads: tuple[Prefix, ...] = ()
+
+
+def policy(reach: Reach) -> Document:
+    """What the identity may do: the same in both dialects. Whatever is not here is denied."""
+    statements = [
+        _allow("Objects", [*_READ, *_WRITE], [reach.own.objects]),
+        _listing("Listing", reach.own),
+    ]
+    for number, place in enumerate(sorted(reach.reads)):
+        statements += [_allow(f"Read{number}", _READ, [place.objects]), _listing(f"ReadListing{number}", place)]
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], **condition: Any) -> Document:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources), **condition}
+
+
+def _listing(sid: str, place: Prefix) -> Document:
+    within = {"Condition": {"StringLike": {"s3:prefix": [f"{place.keys}*"]}}}
+    return _allow(sid, ["s3:ListBucket"], [place.bucket_arn], **within)
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signs service accounts' tokens. ``url`` as in the tokens; ``account``: the twelve digits of AWS' account."""
+
+    url: str
+    audience: str
+    account: str
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("https://")
+
+
+def trust(issuer: Issuer, subjects: Iterable[str], dialect: Dialect) -> Document:
+    """Who may take the identity on: exactly these subjects, with tokens for exactly this audience.
+
+    SeaweedFS knows an issuer by the provider's name, and holds the audience by the provider's ``clientId``: its ``oidc:aud`` is
+    missing where a token has a list, as Kubernetes' have.
+    """
+    pinned = sorted(subjects)
+    if dialect is Dialect.seaweedfs:
+        federated, conditions = PROVIDER, {"oidc:sub": pinned}
+    else:
+        federated = f"arn:aws:iam::{issuer.account}:oidc-provider/{issuer.host}"
+        conditions = {f"{issuer.host}:sub": pinned, f"{issuer.host}:aud": [issuer.audience]}
+    return {
+        "Version": VERSION,
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": federated},
+            "Action": ["sts:AssumeRoleWithWebIdentity"],
+            "Condition": {"StringEquals": conditions},
+        }],
+    }  # fmt: skip
+
+
+def bucket_policy(own: Prefix) -> Document:
+    """AWS only: what nobody may do in the bucket, whatever an identity allows: put a control key that is there, or delete one.
+
+    Requests for parts of an upload carry no such header, and make no object (Amazon S3 User Guide, "Enforce conditional
+    writes on Amazon S3 buckets").
+    """
+    control = [f"arn:aws:s3:::{own.bucket}/{own.keys}*/{name}/*" for name in CONTROL]
+    once = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    denied: Document = {"Effect": "Deny", "Principal": "*", "Resource": control}
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {"Sid": "PutOnce", **denied, "Action": ["s3:PutObject"], "Condition": once},
+            {"Sid": "KeepLogs", **denied, "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"]},
+        ],
+    }

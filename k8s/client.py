@@ -1,0 +1,181 @@
+"""The one door to a cluster's API: server-side apply under one name, and what an answer means. The only importer of the client."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException, new_client_from_config_dict
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
+from urllib3.exceptions import HTTPError
+
+from framework.errors import ClusterUnavailable, ConfigError, PolicyError, SetupError, clip
+from k8s.render.objects import Obj, address
+
+MANAGER: Final = "teamspark"
+TIMEOUT_S: Final = (5, 20)
+"""To connect, and to read."""
+_MESSAGE_CHARS: Final = 600
+_REFUSED: Final = " is forbidden: "
+
+
+class Place(NamedTuple):
+    """An object's address."""
+
+    api: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, one: Obj) -> "Place":
+        return cls(*address(one))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Cluster:
+    """A cluster as one identity sees it."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = DynamicClient(client)
+
+    @classmethod
+    def of(cls, kubeconfig: Path, context: str | None = None) -> "Cluster":
+        """Raises: ConfigError for a file that is none; ClusterUnavailable."""
+        try:
+            data = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError("not a kubeconfig", where=str(kubeconfig), got=clip(str(error), 120)) from error
+        return cls.with_config(data, context, where=str(kubeconfig))
+
+    @classmethod
+    def with_config(
+        cls, data: Mapping[str, Any], context: str | None = None, *, where: str = "kubeconfig"
+    ) -> "Cluster":
+        """As ``of``, for the content of such a file."""
+        try:
+            client = new_client_from_config_dict(dict(data), context=context, persist_config=False)
+        except (ConfigException, TypeError, KeyError) as error:
+            raise ConfigError("not a kubeconfig", where=where, got=clip(str(error), 120)) from error
+        client.configuration.retries = 0  # who asks decides whether to ask again
+        with translated(where):
+            return cls(client)
+
+    def apply(self, one: Obj, *, dry_run: bool = False) -> Obj:
+        """Make it so: fields that we name are ours, whoever had them before. What was already so is not written.
+
+        Raises: PolicyError, SetupError, ConfigError, ClusterUnavailable.
+        """
+        with translated(str(Place.of(one))):
+            found = self._kind(one["apiVersion"], one["kind"]).server_side_apply(
+                body=one, name=one["metadata"]["name"], namespace=one["metadata"].get("namespace"),
+                field_manager=MANAGER, force_conflicts=True, _request_timeout=TIMEOUT_S,
+                **({"dry_run": "All"} if dry_run else {}),
+            )  # fmt: skip
+            told: Obj = found.to_dict()
+            return told
+
+    def get(self, place: Place) -> Obj | None:
+        """The object; None when there is none, or no such kind. Raises: as ``apply``."""
+        with translated(str(place)):
+            try:
+                found = self._kind(place.api, place.kind).get(
+                    name=place.name, namespace=place.namespace or None, _request_timeout=TIMEOUT_S
+                )
+            except (NotFoundError, ResourceNotFoundError):
+                return None
+            told: Obj = found.to_dict()
+            return told
+
+    def list(self, api: str, kind: str, *, namespace: str | None = None, labels: str | None = None) -> tuple[Obj, ...]:
+        """Every object of a kind, or those with these labels. Raises: as ``apply``."""
+        with translated(kind):
+            try:
+                found = self._kind(api, kind).get(
+                    namespace=namespace, label_selector=labels, _request_timeout=TIMEOUT_S
+                )
+            except ResourceNotFoundError:
+                return ()
+            return tuple(one.to_dict() for one in found.items)
+
+    def create(self, one: Obj, *, dry_run: bool = False) -> Obj:
+        """As anybody would. Raises: as ``apply``."""
+        with translated(str(Place.of({**one, "metadata": {"name": "(new)", **one["metadata"]}}))):
+            found = self._kind(one["apiVersion"], one["kind"]).create(
+                body=one, namespace=one["metadata"].get("namespace"), _request_timeout=TIMEOUT_S,
+                **({"dry_run": "All"} if dry_run else {}),
+            )  # fmt: skip
+            told: Obj = found.to_dict()
+            return told
+
+    def delete(self, place: Place) -> bool:
+        """Whether it was there. What it owns goes with it. Raises: as ``apply``."""
+        with translated(str(place)):
+            try:
+                self._kind(place.api, place.kind).delete(
+                    name=place.name, namespace=place.namespace or None, _request_timeout=TIMEOUT_S,
+                    body={"propagationPolicy": "Background"},
+                )  # fmt: skip
+            except (NotFoundError, ResourceNotFoundError):
+                return False
+            return True
+
+    def token(self, namespace: str, account: str, *, audiences: tuple[str, ...] = (), lives_s: int = 3600) -> str:
+        """A service account's token, as a node gets it for a pod. Raises: as ``apply``."""
+        spec = {"expirationSeconds": lives_s, **({"audiences": list(audiences)} if audiences else {})}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        with translated(f"ServiceAccount {namespace}/{account}"):
+            accounts = self._kind("v1", "ServiceAccount")
+            found = accounts.subresources["token"].create(
+                body=body, name=account, namespace=namespace, _request_timeout=TIMEOUT_S
+            )
+            return str(found.status.token)
+
+    def _kind(self, api: str, kind: str) -> Any:
+        return self._client.resources.get(api_version=api, kind=kind)
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raises: PolicyError when the cluster denies; ConfigError when it does not take an object; SetupError for a foreign
+    cluster or identity; ClusterUnavailable when it may answer another time.
+    """
+    try:
+        yield
+    except ApiException as error:
+        raise _meaning(error, where) from error
+    except ResourceNotFoundError as error:
+        raise SetupError("this cluster lacks a kind of object", where=where, got=clip(str(error), 120)) from error
+    except (HTTPError, OSError) as error:
+        raise ClusterUnavailable(
+            "the cluster does not answer", where=where, got=clip(str(error), 200), next_step="run again when it does"
+        ) from error
+
+
+def _meaning(error: ApiException, where: str) -> Exception:
+    told = clip(_message(error), _MESSAGE_CHARS)
+    if _REFUSED in told:  # admission that lacks its parameters answers 422
+        return PolicyError("the cluster denies it", where=where, got=told)
+    match error.status:
+        case HTTPStatus.FORBIDDEN:
+            return PolicyError("the cluster denies it", where=where, got=told)
+        case HTTPStatus.UNAUTHORIZED:
+            return SetupError("the cluster does not know this identity", where=where, got=told)
+        case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY | HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
+            return ConfigError("the cluster does not take it", where=where, got=told)
+    return ClusterUnavailable("the cluster did not do it", where=where, got=told, next_step="run again")
+
+
+def _message(error: ApiException) -> str:
+    """What the API server says, without the headers around it."""
+    try:
+        return str(yaml.safe_load(error.body or "")["message"])
+    except (yaml.YAMLError, TypeError, KeyError):
+        return f"{error.status} {error.reason}"

@@ -1,0 +1,1 @@
+"""A real Kubernetes on one machine, from its own binaries: here its control plane."""

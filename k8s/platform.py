@@ -1,0 +1,80 @@
+"""What is one for all teams of a cluster: addresses of what pods may reach, versions, who issues identities."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Final
+
+import yaml
+from pydantic import AfterValidator, Field
+
+from framework.errors import ConfigError
+from framework.records import Record
+from framework.tenancy.places import check_region
+from framework.textfile import read_text
+
+FILE: Final = "k8s/platform.yaml"
+_ACCOUNT: Final = re.compile(r"\d{12}")
+_ISSUER: Final = re.compile(r"https://[a-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._/-]*)?")
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError("expected a network, such as 10.0.0.0/16 or 10.0.0.7/32") from None
+
+
+def _issuer(text: str) -> str:
+    if not _ISSUER.fullmatch(text) or text.endswith("/"):
+        raise ValueError("expected https://host/path, without a slash at its end")
+    return text
+
+
+def _account(text: str) -> str:
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError("expected the twelve digits of an AWS account, in quotes")
+    return text
+
+
+class Endpoint(Record):
+    """Addresses and a port that pods may open connections to."""
+
+    network: Annotated[str, AfterValidator(_network)]
+    port: Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Platform(Record):
+    """The file ``k8s/platform.yaml``. ``api``, ``s3`` and ``airflow``: Kubernetes' API server, the S3 port (never a filer's),
+    and Airflow's execution API, which only Airflow's workers reach.
+
+    ``operators``: groups who may look into teams' pods. ``airflow_images``: prefixes of what Airflow's workers run.
+    ``pod_security``: the version whose rules of the level ``restricted`` hold. ``issuer`` of service accounts' tokens.
+    """
+
+    pod_security: Annotated[str, Field(pattern=r"^v1\.\d{1,2}$")] = "v1.34"
+    api: tuple[Endpoint, ...] = Field(min_length=1)
+    s3: tuple[Endpoint, ...] = ()
+    airflow: tuple[Endpoint, ...] = ()
+    issuer: Annotated[str, AfterValidator(_issuer)]
+    audience: Annotated[str, Field(min_length=1)] = "sts.amazonaws.com"
+    operators: tuple[str, ...] = ("system:masters",)
+    airflow_images: tuple[str, ...] = ()
+    account: Annotated[str, AfterValidator(_account)] = "000000000000"
+    region: Annotated[str, AfterValidator(check_region)] | None = None
+
+
+def load_platform(workspace: Path) -> Platform:
+    """Raises: ConfigError."""
+    file = workspace / FILE
+    if not file.is_file():
+        raise ConfigError(
+            "there is no platform file",
+            where=str(file),
+            expected="what is one for all teams: api, issuer and the rest; see k8s/README.md",
+        )
+    try:
+        data = yaml.safe_load(read_text(file))
+    except yaml.YAMLError as error:
+        raise ConfigError("not YAML", where=str(file), got=getattr(error, "problem", None)) from error
+    return Platform.parse(data, where=str(file))
