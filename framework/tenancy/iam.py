@@ -3,7 +3,7 @@
 Everything follows from the places in ``Reach``. A place ends in ``/``: a prefix without it also names a team whose name goes on.
 A listing is permitted by ``s3:prefix``, which has to begin with a place; one without prefix, or with less, is denied.
 Grammar and condition keys: AWS Identity and Access Management User Guide, "IAM JSON policy elements"; Service Authorization
-Reference, "Amazon S3"; for SeaweedFS what its 4.48 does (``tests/framework/tenancy/test_iam_live.py``).
+Reference, "Amazon S3"; for SeaweedFS what its 4.48 does (``tests/framework/storage/test_web_identity.py``).
 """
 
 from collections.abc import Iterable, Sequence

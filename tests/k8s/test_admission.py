@@ -30,14 +30,14 @@ def token(audience: str) -> dict[str, Any]:
 
 # By the policies of ours: what Pod Security leaves open.
 OURS: Final[dict[str, dict[str, Any]]] = {
-    "an image of nobody": {"image": "docker.io/library/busybox:1"},
+    "an image of nobody": {"image": "elsewhere.example.org/library/busybox:1"},
     "another team's image": {"image": "registry.example.org/insights/jobs:1"},
     "a name that goes on": {"image": "registry.example.org/flights2/jobs:1"},
     "a way up in an image": {"image": "registry.example.org/flights/../insights/jobs:1"},
     "the latest image": {"image": "registry.example.org/flights/jobs:latest"},
     "an image without a tag": {"image": "registry.example.org/flights/jobs"},
     "an init container's image": {
-        "initContainers": [{"name": "i", "image": "docker.io/x/y:1", "securityContext": RESTRICTED}]
+        "initContainers": [{"name": "i", "image": "elsewhere.example.org/x/y:1", "securityContext": RESTRICTED}]
     },
     "the default account": {"serviceAccountName": "default"},
     "an executor without a driver": {"serviceAccountName": "executor"},
