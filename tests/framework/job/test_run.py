@@ -59,7 +59,7 @@ def test_a_run_without_a_date_says_so() -> None:
         _ = Run(KEY).date
 
     assert refused.value.next_step is not None
-    assert "trigger the DAG with a logical date" in refused.value.next_step
+    assert "a DAG run with a logical date" in refused.value.next_step
     assert str(KEY) in str(refused.value)
 
 

@@ -105,11 +105,16 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
     assert grown(alluxio, before, "BytesReadUfsAll") == 0
     # The witness: a cold read does come from the store, and the counters say so.
     cache, path = alluxio.cache(alluxio.directory), f"{folder}/part-0.parquet"
-    cache.free(alluxio.directory, [folder])
-    # Workers let go when they next report: warmed before that, it would be hot already.
-    assert eventually(lambda: cache.status(alluxio.directory, path)[0].hot == 0, within_s=60)
-    cache.warm(alluxio.directory, [path], within_s=30)
-    assert eventually(lambda: grown(alluxio, before, "BytesReadUfsAll") >= len(parquet_bytes()), within_s=60)
+
+    def read_cold() -> bool:
+        cache.free(alluxio.directory, [folder])
+        assert eventually(lambda: cache.status(alluxio.directory, path)[0].hot == 0, within_s=60)
+        # The master has let go; the worker does when it next reports, late on a busy machine, and serves what it still has.
+        time.sleep(2)
+        cache.warm(alluxio.directory, [path], within_s=30)
+        return eventually(lambda: grown(alluxio, before, "BytesReadUfsAll") >= len(parquet_bytes()), within_s=15)
+
+    assert any(read_cold() for _ in range(6))
 
 
 def settled(alluxio: Alluxio) -> dict[str, int]:
