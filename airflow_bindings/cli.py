@@ -12,9 +12,8 @@ import typer
 from framework.cli.options import CacheOption, StoreOption
 from framework.cli.scope import scope_of
 from framework.cli.show import remark
+from framework.servers.signals import SIGNALLED
 from framework.tenancy.places import CacheKind
-
-_SIGNALLED = 128
 
 app = typer.Typer(help="DAG files: what feeds what, and one run of one of them.", no_args_is_help=True)
 
@@ -80,7 +79,7 @@ def _interruption_told(team: str) -> Iterator[None]:
     try:
         yield
     except SystemExit as end:
-        if isinstance(end.code, int) and end.code > _SIGNALLED:
+        if isinstance(end.code, int) and end.code > SIGNALLED:
             remark(f"interrupted: nothing goes on here; what was published stays: teamspark outputs ls {team}")
         raise
 

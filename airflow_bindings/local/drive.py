@@ -172,9 +172,14 @@ class Driver:
             )
 
 
+def _log_lines(client: Client, run: RunId, instance: Mapping[str, Any]) -> list[str]:
+    """Without Airflow's marks of groups."""
+    return [line for line in client.log(run, instance) if line.strip() and not line.startswith("::")]
+
+
 def _last_words(client: Client, run: RunId, instance: Mapping[str, Any]) -> str | None:
     try:
-        lines = [line for line in client.log(run, instance) if line.strip() and not line.startswith("::")]
+        lines = _log_lines(client, run, instance)
     except (AirflowRefused, AirflowUnavailable):
         return None  # it has written none yet
     return lines[-1] if lines else None
@@ -194,7 +199,7 @@ def _failure(client: Client, leg: Leg, run: RunId, instances: Iterable[Mapping[s
     failed = [one for one in instances if one["state"] == "failed"]
     if not failed:
         return JobFailed("a run failed without a failed task", where=str(leg), next_step="look at it: --keep")
-    lines = [line for line in client.log(run, failed[0]) if line.strip() and not line.startswith("::")]
+    lines = _log_lines(client, run, failed[0])
     return JobFailed(
         f"task {failed[0]['task_id']} failed",
         where=str(leg),

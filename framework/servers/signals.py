@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+SIGNALLED: Final = 128
+"""A process that a signal ended has this and the signal's number for its exit code, as shells have it."""
 # The terminal closing is an end like any other.
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -17,7 +19,7 @@ def interruptible() -> Iterator[None]:
     def leave(number: int, _: FrameType | None) -> None:
         for name in SIGNALS:
             signal.signal(name, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+        raise SystemExit(SIGNALLED + number)
 
     before = {name: signal.signal(name, leave) for name in SIGNALS}
     try:

@@ -46,21 +46,6 @@ class Names:
         """The account of executors, which may ask Kubernetes for nothing."""
         return "executor"
 
-    @property
-    def role(self) -> str:
-        """The role at the store."""
-        return f"teamspark-{self.team}"
-
-    @property
-    def pool(self) -> str:
-        """Airflow's pool of all its tasks."""
-        return self.team
-
-    @property
-    def bundle(self) -> str:
-        """Airflow's DAG bundle."""
-        return self.team
-
     def subject(self, account: str) -> str:
         """Who an account of ``namespace`` is, in a token."""
         return f"system:serviceaccount:{self.namespace}:{account}"

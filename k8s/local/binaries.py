@@ -3,7 +3,6 @@
 """
 
 import fcntl
-import os
 import shutil
 import subprocess
 import tarfile
@@ -109,5 +108,5 @@ def _require_version(made: Path) -> None:
             "this is another Kubernetes",
             got=clip(told.stdout.strip() or told.stderr.strip()),
             expected=f"v{VERSION}",
-            next_step=f"unset {ARCHIVE}, or name an archive of that version" if os.environ.get(ARCHIVE) else None,
+            next_step=f"where {ARCHIVE} is set, unset it or name an archive of that version",
         )

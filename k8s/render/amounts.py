@@ -47,18 +47,23 @@ def _quota(team: str, space: str, hard: dict[str, str]) -> Obj:
 
 
 def _range(team: str, space: str, most: PodSize) -> Obj:
-    """A container that says nothing gets little, and none gets more than the largest pod."""
-    limit = {
+    """A container that says nothing gets little; no container, and no pod of several, gets more than the largest pod."""
+    largest = {"cpu": most.cpu, "memory": most.memory}
+    container = {
         "type": "Container",
-        "defaultRequest": {"cpu": "100m", "memory": "128Mi"},
-        "default": {"cpu": _least(most.cpu, "500m"), "memory": "512Mi"},
-        "max": {"cpu": most.cpu, "memory": most.memory},
+        "defaultRequest": _least(most, PodSize(cpu="100m", memory="128Mi")),
+        "default": _least(most, PodSize(cpu="500m", memory="512Mi")),
+        "max": largest,
     }
-    return thing("LimitRange", NAME, namespace=space, labels={TEAM_LABEL: team}, spec={"limits": [limit]})
+    spec = {"limits": [container, {"type": "Pod", "max": largest}]}
+    return thing("LimitRange", NAME, namespace=space, labels={TEAM_LABEL: team}, spec=spec)
 
 
-def _least(one: str, other: str) -> str:
-    return cpu_text(min(millis(one), millis(other)))
+def _least(one: PodSize, other: PodSize) -> dict[str, str]:
+    return {
+        "cpu": cpu_text(min(millis(one.cpu), millis(other.cpu))),
+        "memory": memory_text(min(octets(one.memory), octets(other.memory))),
+    }
 
 
 def _larger(one: PodSize, other: PodSize) -> PodSize:

@@ -22,16 +22,11 @@ def thing(
     labels: Mapping[str, str] | None = None,
     **rest: Any,
 ) -> Obj:
-    """An object with our labels. What is None is left out."""
+    """An object with our labels."""
     metadata: Obj = {"name": name, "labels": {**MANAGED, **(labels or {})}}
     if namespace is not None:
         metadata["namespace"] = namespace
-    return {
-        "apiVersion": api,
-        "kind": kind,
-        "metadata": metadata,
-        **{key: value for key, value in rest.items() if value is not None},
-    }
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, **rest}
 
 
 def rule(resources: Sequence[str], verbs: Sequence[str], *, group: str = "") -> Obj:

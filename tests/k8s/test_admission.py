@@ -130,6 +130,24 @@ def test_what_a_team_needs_is_taken(kubernetes: Kubernetes, wish: str) -> None:
     kubernetes.as_account("flights-airflow", "launcher").create(pod("flights", **FINE[wish]), dry_run=True)
 
 
+def test_containers_of_a_pod_are_counted_together(opened: Kubernetes) -> None:
+    """Each has no more than an executor may have; both have."""
+    half = pod(
+        "flights",
+        serviceAccountName="executor",
+        owned=True,
+        container={"resources": {"limits": {"cpu": "3", "memory": "1Gi"}}},
+    )
+    (main,) = half["spec"]["containers"]
+    both = {**half, "spec": {**half["spec"], "containers": [main, {**main, "name": "second"}]}}
+    launcher = opened.as_account("flights-airflow", "launcher")
+
+    launcher.create(half, dry_run=True)
+    with pytest.raises(PolicyError, match="maximum cpu usage per Pod is 4"):
+        launcher.create(both, dry_run=True)
+    opened.admin.create(moved(both), dry_run=True)
+
+
 def test_a_driver_makes_executors_only(kubernetes: Kubernetes) -> None:
     driver = kubernetes.as_account("flights", "driver")
 

@@ -4,13 +4,14 @@ import os
 import secrets
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from framework.cli.scope import scope_of
 from framework.cli.show import as_json, remark, say
 from framework.errors import ConfigError, SetupError
+from framework.servers.signals import SIGNALLED
 from framework.tenancy.places import BucketStore, StoreKind, key_prefix
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from framework.cli.scope import Scope
     from framework.storage.base import Store
-
-_SIGNALLED: Final = 128
 
 app = typer.Typer(help="Stores of this machine; whether a store keeps its promises.", no_args_is_help=True)
 
@@ -138,4 +137,4 @@ def _run(command: "Sequence[str]", more: "Mapping[str, str]") -> int:
             code = child.wait()
         finally:
             child.terminate()
-    return code if code >= 0 else _SIGNALLED - code
+    return code if code >= 0 else SIGNALLED - code
