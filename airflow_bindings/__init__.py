@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_bindings.edges import Upstream
     from airflow_bindings.operators import SparkExecutionEnvironmentOperator
+    from airflow_bindings.scoped import team_scoped
 
-__all__ = ["SparkExecutionEnvironmentOperator", "Upstream"]
+__all__ = ["SparkExecutionEnvironmentOperator", "Upstream", "team_scoped"]
 
-_HOMES = {"SparkExecutionEnvironmentOperator": "operators", "Upstream": "edges"}
+_HOMES = {"SparkExecutionEnvironmentOperator": "operators", "Upstream": "edges", "team_scoped": "scoped"}
 
 
 def __getattr__(name: str) -> object:

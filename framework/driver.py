@@ -27,6 +27,7 @@ from framework.report import failed, lines
 from framework.runner import RunOptions, execute
 from framework.sparkconf import require_allowed
 from framework.storage.selftest import self_test
+from framework.tenancy.kept import load_last_whole
 from framework.world import World
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def run_exported(config: ExportedConfig, connections: Connections = NONE) -> Run
     require_allowed(config.spark_conf, where=str(config.key))
     workspace = Path(config.workspace)
     folder = Path(config.team_files) if config.team_files else None
-    world = replace(World.of(workspace, folder), connections=connections)
+    teams = load_last_whole(workspace, folder, lambda told: print(told, file=sys.stderr))
+    world = replace(World.of_teams(teams), connections=connections)
     job_class = load_job(config.job)
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team))

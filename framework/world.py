@@ -46,7 +46,11 @@ class World:
 
         ``keys`` open buckets; without, it is the identity of this process. Raises: ConfigError.
         """
-        teams = load_teams(workspace, team_files)
+        return cls.of_teams(load_teams(workspace, team_files), keys=keys)
+
+    @classmethod
+    def of_teams(cls, teams: Teams, *, keys: Keys | None = None) -> Self:
+        """As ``of``, for team files that were read."""
 
         @cache
         def store(name: str) -> Store:

@@ -138,8 +138,35 @@ class Cluster:
             )
             return str(found.status.token)
 
+    def as_bearer(self, token: str) -> "Cluster":
+        """The same cluster, as whoever has ``token`` sees it. Raises: as ``apply``."""
+        known = self._client.configuration
+        cluster = {"server": known.host, **({"certificate-authority": known.ssl_ca_cert} if known.ssl_ca_cert else {})}
+        return Cluster.with_config(kubeconfig(cluster, {"token": token}, "default"))
+
+    def ask(self, method: str, path: str, *, headers: Mapping[str, str] | None = None) -> str:
+        """The answer to a request that has no method here: the doors of a pod, another's name, keys.
+
+        Raises: as ``apply``.
+        """
+        with translated(path):
+            found = self._client.request(
+                method, path, header_params=dict(headers or {}), serialize=False, _request_timeout=TIMEOUT_S
+            )
+            return str(found.data.decode())
+
     def _kind(self, api: str, kind: str) -> Any:
         return self._client.resources.get(api_version=api, kind=kind)
+
+
+def kubeconfig(cluster: Mapping[str, Any], user: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """The content of a kubeconfig with one cluster, one user and one context."""
+    return {
+        "apiVersion": "v1", "kind": "Config", "current-context": "local",
+        "clusters": [{"name": "local", "cluster": dict(cluster)}],
+        "users": [{"name": "local", "user": dict(user)}],
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": "local", "namespace": namespace}}],
+    }  # fmt: skip
 
 
 @contextmanager

@@ -3,18 +3,19 @@
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import AfterValidator, Field
 
 from framework.errors import ConfigError
 from framework.records import Record
-from framework.tenancy.places import check_region
+from framework.tenancy.iam import Issuer
 from framework.textfile import read_text
 
 FILE: Final = "k8s/platform.yaml"
 _ACCOUNT: Final = re.compile(r"\d{12}")
+_DURATION: Final = re.compile(r"[1-9]\d{0,4}[smh]")
 _ISSUER: Final = re.compile(r"https://[a-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._/-]*)?")
 
 
@@ -31,6 +32,12 @@ def _issuer(text: str) -> str:
     return text
 
 
+def _duration(text: str) -> str:
+    if not _DURATION.fullmatch(text):
+        raise ValueError("expected whole seconds, minutes or hours, such as 15m or 1h")
+    return text
+
+
 def _account(text: str) -> str:
     if not _ACCOUNT.fullmatch(text):
         raise ValueError("expected the twelve digits of an AWS account, in quotes")
@@ -44,12 +51,22 @@ class Endpoint(Record):
     port: Annotated[int, Field(ge=1, le=65_535)]
 
 
+class StoreIdentity(Record):
+    """A SeaweedFS that takes roles from ``file``, which it reads when it starts. ``jwks``: where the keys of ``issuer`` are."""
+
+    kind: Literal["seaweedfs"]
+    file: Annotated[str, Field(pattern=r"^/")]
+    jwks: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    session: Annotated[str, AfterValidator(_duration)] = "1h"
+
+
 class Platform(Record):
     """The file ``k8s/platform.yaml``. ``api``, ``s3`` and ``airflow``: Kubernetes' API server, the S3 port (never a filer's),
     and Airflow's execution API, which only Airflow's workers reach.
 
     ``operators``: groups who may look into teams' pods. ``airflow_images``: prefixes of what Airflow's workers run.
     ``pod_security``: the version whose rules of the level ``restricted`` hold. ``issuer`` of service accounts' tokens.
+    ``account``: the digits of AWS' account; zeros where there is none. ``store_identity``: a store that is not AWS'.
     """
 
     pod_security: Annotated[str, Field(pattern=r"^v1\.\d{1,2}$")] = "v1.34"
@@ -61,7 +78,12 @@ class Platform(Record):
     operators: tuple[str, ...] = ("system:masters",)
     airflow_images: tuple[str, ...] = ()
     account: Annotated[str, AfterValidator(_account)] = "000000000000"
-    region: Annotated[str, AfterValidator(check_region)] | None = None
+    store_identity: StoreIdentity | None = None
+
+    @property
+    def trusted(self) -> Issuer:
+        """Who signs service accounts' tokens, as the store knows it."""
+        return Issuer(self.issuer, self.audience, self.account)
 
 
 def load_platform(workspace: Path) -> Platform:

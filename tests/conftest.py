@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers.alluxio import alluxio
 from tests.servers.buckets import s3_bucket, s3_place, s3_store
+from tests.servers.identities import identified
 from tests.servers.kubernetes import kubernetes
 from tests.servers.postgres import database, postgres
 from tests.servers.seaweed import seaweed
@@ -25,6 +26,7 @@ __all__ = [
     "archived",
     "clean_environment",
     "database",
+    "identified",
     "interruptible",
     "kubernetes",
     "postgres",

@@ -34,6 +34,7 @@ BUILTINS: Final = (
     "store",
     "cache",
     "path",
+    "team",
     "new",
     "jars",
     "doctor",

@@ -83,6 +83,11 @@ class ClusterFacts(Record):
     image: Annotated[str, AfterValidator(_image)] | None = None
     sizes: Mapping[SizeName, Size] = Field(default_factory=dict)
 
+    @property
+    def is_tenant(self) -> bool:
+        """Whether the team has a part of a cluster."""
+        return self.quota is not None
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if wrong := [*self._missing(), *self._too_much()]:

@@ -6,7 +6,7 @@ Grammar and condition keys: AWS Identity and Access Management User Guide, "IAM 
 Reference, "Amazon S3"; for SeaweedFS what its 4.48 does (``tests/framework/storage/test_web_identity.py``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -15,8 +15,10 @@ Document = dict[str, Any]
 VERSION: Final = "2012-10-17"
 PROVIDER: Final = "kubernetes"
 """What SeaweedFS calls the issuer of tokens."""
-_READ: Final = ["s3:GetObject"]
-_WRITE: Final = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+READ: Final = ("s3:GetObject",)
+WRITE: Final = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+LIST: Final = "s3:ListBucket"
+_CHANGE: Final = (*READ, *WRITE)
 # What is put once and never again: the log of a run, the log of a table.
 CONTROL: Final = ("_log", "_delta_log")
 
@@ -30,41 +32,67 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Prefix:
-    """The keys of a bucket that begin with ``keys``, which ends in ``/``."""
+    """The keys of a bucket that begin with ``keys``, which ends in ``/`` or is empty for all; ``exact``: that one key."""
 
     bucket: str
     keys: str
+    exact: bool = False
 
     def __post_init__(self) -> None:
-        if not self.keys.endswith("/") or self.keys.startswith("/") or set(self.keys) & set("*?$"):
+        whole = self.exact or not self.keys or self.keys.endswith("/")
+        if not whole or self.keys.startswith("/") or set(self.keys) & set("*?$"):
             raise ValueError(f"no place: {self.keys!r}")
 
     @property
     def objects(self) -> str:
-        return f"arn:aws:s3:::{self.bucket}/{self.keys}*"
+        return f"arn:aws:s3:::{self.bucket}/{self.keys}{'' if self.exact else '*'}"
 
     @property
     def bucket_arn(self) -> str:
         return f"arn:aws:s3:::{self.bucket}"
 
+    def covers(self, bucket: str, key: str) -> bool:
+        """Whether it is the place of an object."""
+        return bucket == self.bucket and (key == self.keys if self.exact else key.startswith(self.keys))
+
+    def lists(self, bucket: str, prefix: str) -> bool:
+        """Whether a listing of what begins with ``prefix`` shows nothing else."""
+        return not self.exact and bucket == self.bucket and prefix.startswith(self.keys)
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """All that a team's identity may touch: ``own``, where it writes, and what it may read besides."""
+    """All that a team's identity may touch: ``own``, where it writes; what it may read, and deliver to, besides."""
 
     own: Prefix
     reads: tuple[Prefix, ...] = ()
+    writes: tuple[Prefix, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.own.keys or self.own.exact:
+            raise ValueError(f"no place: {self.own.keys!r}")
+
+    @property
+    def changeable(self) -> tuple[Prefix, ...]:
+        return self.own, *self.writes
+
+    @property
+    def readable(self) -> tuple[Prefix, ...]:
+        return *self.changeable, *self.reads
 
 
 def policy(reach: Reach) -> Document:
     """What the identity may do: the same in both dialects. Whatever is not here is denied."""
-    statements = [
-        _allow("Objects", [*_READ, *_WRITE], [reach.own.objects]),
-        _listing("Listing", reach.own),
-    ]
-    for number, place in enumerate(sorted(reach.reads)):
-        statements += [_allow(f"Read{number}", _READ, [place.objects]), _listing(f"ReadListing{number}", place)]
-    return {"Version": VERSION, "Statement": statements}
+    named: list[tuple[str, Prefix, Sequence[str]]] = [("", reach.own, _CHANGE)]
+    named += [(f"Write{number}", place, _CHANGE) for number, place in enumerate(sorted(reach.writes))]
+    named += [(f"Read{number}", place, READ) for number, place in enumerate(sorted(reach.reads))]
+    return {"Version": VERSION, "Statement": [one for parts in named for one in _statements(*parts)]}
+
+
+def _statements(name: str, place: Prefix, actions: Sequence[str]) -> Iterator[Document]:
+    yield _allow(f"{name}Objects", actions, [place.objects])
+    if not place.exact:
+        yield _listing(f"{name}Listing", place)
 
 
 def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], **condition: Any) -> Document:
@@ -72,8 +100,8 @@ def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], **conditi
 
 
 def _listing(sid: str, place: Prefix) -> Document:
-    within = {"Condition": {"StringLike": {"s3:prefix": [f"{place.keys}*"]}}}
-    return _allow(sid, ["s3:ListBucket"], [place.bucket_arn], **within)
+    within = {"Condition": {"StringLike": {"s3:prefix": [f"{place.keys}*"]}}} if place.keys else {}
+    return _allow(sid, [LIST], [place.bucket_arn], **within)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,37 @@ class Names:
 
     @property
     def driver(self) -> str:
-        """The account of drivers and containers: the one with an identity at the store."""
+        """The account of drivers and containers."""
         return "driver"
 
     @property
     def executor(self) -> str:
         """The account of executors, which may ask Kubernetes for nothing."""
         return "executor"
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """All that act for the team."""
+        return self.launcher, self.driver, self.executor
+
+    @property
+    def role(self) -> str:
+        """Its identity at an object store."""
+        return f"teamspark-{self.team}"
+
+    @property
+    def subjects(self) -> tuple[str, str]:
+        """Who may take that identity on: drivers and executors, both of which read and write."""
+        return self.subject(self.driver), self.subject(self.executor)
+
+    @property
+    def pool(self) -> str:
+        """Of its tasks in Airflow, which knows pools by one name for all teams."""
+        return self.team
+
+    def connection(self, name: str) -> str:
+        """What Airflow calls the team's own connection ``name``: in its database a name is one team's only."""
+        return name if name.startswith(f"{self.team}__") else f"{self.team}__{name}"
 
     def subject(self, account: str) -> str:
         """Who an account of ``namespace`` is, in a token."""

@@ -1,8 +1,8 @@
-"""The pytest plugin: ``spark``, one session for the whole test run, and ``run_job``."""
+"""The pytest plugin: ``spark``, one session for the whole test run, ``run_job``, and ``--isolation``."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,27 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from framework.testing.running import JobRunner
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    from framework.testing.isolation_plugin import add_options
+
+    add_options(parser)
+
+
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--isolation`` the attacks are all that runs: they are meant for servers, not for a checkout's tests."""
+    if config.getoption("--isolation"):
+        from framework.testing.isolation_plugin import collect
+
+        items[:] = collect(session)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("--isolation"):
+        from framework.testing.isolation_plugin import summarize
+
+        summarize(terminalreporter, config)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import yaml
 from framework.servers import processes
 from framework.servers.ports import HOST, free_ports, is_free
 from framework.servers.private import private_folder, write_private
+from k8s.client import kubeconfig
 from k8s.local.certificates import Authority, Pair, signing_pair
 
 READY_S: Final = 90.0
@@ -139,12 +140,8 @@ def _user(pair: Pair) -> dict[str, str]:
 
 
 def _kubeconfig(endpoint: str, authority: bytes, user: dict[str, str], namespace: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1", "kind": "Config", "current-context": "local",
-        "clusters": [{"name": "local", "cluster": {"server": endpoint, "certificate-authority-data": _b64(authority)}}],
-        "users": [{"name": "local", "user": user}],
-        "contexts": [{"name": "local", "context": {"cluster": "local", "user": "local", "namespace": namespace}}],
-    }  # fmt: skip
+    cluster = {"server": endpoint, "certificate-authority-data": _b64(authority)}
+    return kubeconfig(cluster, user, namespace)
 
 
 def _b64(data: bytes) -> str:
@@ -166,7 +163,9 @@ def _commands(home: Path, ports: dict[str, int]) -> dict[str, list[str]]:
             f"--tls-cert-file={pki / 'server.crt'}", f"--tls-private-key-file={pki / 'server.key'}",
             f"--client-ca-file={pki / 'ca.crt'}", f"--service-account-issuer={ISSUER}",
             f"--service-account-key-file={pki / 'tokens.crt'}", f"--service-account-signing-key-file={pki / 'tokens.key'}",
-            "--authorization-mode=Node,RBAC", f"--enable-admission-plugins={_ADMISSION}", "--profiling=false", "--v=1",
+            "--authorization-mode=Node,RBAC", f"--enable-admission-plugins={_ADMISSION}",
+            # As clusters have it: Pod Security says who may.
+            "--allow-privileged=true", "--profiling=false", "--v=1",
         ],
         "kube-controller-manager": [
             *(f"--{kind}={pki / 'manager.kubeconfig'}" for kind in (

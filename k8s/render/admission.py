@@ -18,9 +18,10 @@ KIND: Final = "TeamLimits"
 PLURAL: Final = "teamlimits"
 PARAMETERS: Final = "team"
 VERSION: Final = "v1"
+FOREIGN_IMAGE: Final = "image is below none of the team's images"
 _API: Final = "admissionregistration.k8s.io/v1"
 # Set by Kubernetes itself on every pod.
-_TOLERATED: Final = [
+TOLERATED: Final = [
     "node.kubernetes.io/not-ready",
     "node.kubernetes.io/unreachable",
     "node.kubernetes.io/memory-pressure",
@@ -41,7 +42,7 @@ _POD: Final[tuple[tuple[str, str], ...]] = (
     ("variables.account in params.spec.accounts", "pods run as one of the team's own service accounts"),
     (
         "variables.containers.all(c, params.spec.images.exists(p, c.image.startsWith(p)) && !c.image.contains('..'))",
-        "image is below none of the team's images",
+        FOREIGN_IMAGE,
     ),
     (
         ("variables.containers.all(c, c.image.contains('@sha256:') || "
@@ -68,7 +69,7 @@ _POD: Final[tuple[tuple[str, str], ...]] = (
     ),
     ("request.operation != 'CREATE' || !has(object.spec.nodeName)", "pods choose no node"),
     (
-        f"object.spec.?tolerations.orValue([]).all(t, t.?key.orValue('') in {_TOLERATED!r})",
+        f"object.spec.?tolerations.orValue([]).all(t, t.?key.orValue('') in {TOLERATED!r})",
         "pods tolerate no node of others",
     ),
     (
@@ -91,6 +92,8 @@ _POD: Final[tuple[tuple[str, str], ...]] = (
         "more than the team's limits for this kind of pod",
     ),
 )  # fmt: skip
+POD_MESSAGES: Final = tuple(message for _, message in _POD)
+"""What each rule for pods says when it denies, in the order in which they are asked."""
 _SERVICE: Final[tuple[tuple[str, str], ...]] = (
     (
         "object.spec.?type.orValue('ClusterIP') == 'ClusterIP' && !has(object.spec.externalName)",

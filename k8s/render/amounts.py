@@ -12,6 +12,7 @@ NAME: Final = "team"
 # Of objects that are nothing by themselves, and fill etcd when nobody counts them.
 _OBJECTS: Final = {"configmaps": 5, "services": 2, "secrets": 3}
 _SPARE: Final = 10
+_DEFAULT: Final = PodSize(cpu="500m", memory="512Mi")
 # Airflow's workers wait: one each of the tasks that run at once.
 WORKER: Final = PodSize(cpu="500m", memory="1Gi")
 
@@ -33,6 +34,11 @@ def airflow_amounts(team: str, slots: int) -> Iterator[Obj]:
     yield _range(team, space, WORKER)
 
 
+def defaults_of(limits: Limits) -> dict[str, str]:
+    """What a container of the team's namespace is limited to where it says nothing."""
+    return _least(_larger(limits.driver, limits.executor), _DEFAULT)
+
+
 def _hard(size: PodSize, pods: int) -> dict[str, str]:
     both = {
         f"{kind}.{name}": value
@@ -52,7 +58,7 @@ def _range(team: str, space: str, most: PodSize) -> Obj:
     container = {
         "type": "Container",
         "defaultRequest": _least(most, PodSize(cpu="100m", memory="128Mi")),
-        "default": _least(most, PodSize(cpu="500m", memory="512Mi")),
+        "default": _least(most, _DEFAULT),
         "max": largest,
     }
     spec = {"limits": [container, {"type": "Pod", "max": largest}]}

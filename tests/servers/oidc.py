@@ -58,17 +58,24 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def issuing() -> Iterator[Issuer]:
-    """An issuer as long as the block lasts."""
-    handler = type("Handler", (_Handler,), {})
+def serving(documents: dict[str, Any] | None = None) -> Iterator[tuple[str, type[_Handler]]]:
+    """Documents by path, as long as the block lasts: the address, and what answers."""
+    handler = type("Handler", (_Handler,), {"documents": documents or {}})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}", rsa.generate_private_key(65537, 2048))
-    handler.documents = issuer.documents()  # type: ignore[attr-defined]
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield issuer
+        yield f"http://127.0.0.1:{server.server_address[1]}", handler
     finally:
         server.shutdown()
         server.server_close()
         thread.join(30)
+
+
+@contextmanager
+def issuing() -> Iterator[Issuer]:
+    """An issuer as long as the block lasts."""
+    with serving() as (url, handler):
+        issuer = Issuer(url, rsa.generate_private_key(65537, 2048))
+        handler.documents = issuer.documents()
+        yield issuer

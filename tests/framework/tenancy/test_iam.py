@@ -1,35 +1,16 @@
 """What a team's identity may do, as documents: exactly its place and its grants, pinned to exactly its accounts."""
 
 import json
-from fnmatch import fnmatchcase
-from typing import Any
 
 import pytest
 
 from framework.tenancy.iam import Dialect, Issuer, Prefix, Reach, bucket_policy, policy, trust
+from tests.framework.tenancy.simulator import allowed
 
 OWN = Prefix("flights-data", "flights/")
 DELAYS = Prefix("insights-data", "insights/insights.daily/delays/")
 ISSUER = Issuer("https://oidc.example.org/id/ABC", "sts.amazonaws.com", "123456789012")
 SUBJECTS = ("system:serviceaccount:flights:executor", "system:serviceaccount:flights:driver")
-
-
-def allowed(document: dict[str, Any], action: str, resource: str, prefix: str | None = None) -> bool:
-    """As the grammar of policies has it, for the little of it that is used here."""
-    return any(
-        action in one["Action"]
-        and any(fnmatchcase(resource, pattern) for pattern in one["Resource"])
-        and _met(one.get("Condition"), prefix)
-        for one in document["Statement"]
-        if one["Effect"] == "Allow"
-    )
-
-
-def _met(condition: dict[str, Any] | None, prefix: str | None) -> bool:
-    if condition is None:
-        return True
-    assert set(condition) == {"StringLike"}
-    return prefix is not None and any(fnmatchcase(prefix, one) for one in condition["StringLike"]["s3:prefix"])
 
 
 @pytest.mark.parametrize("key", ["flights/x", "flights/flights.daily/a/b"])
@@ -87,7 +68,7 @@ def test_no_action_makes_buckets_or_rights() -> None:
 @pytest.mark.parametrize("keys", ["flights", "/flights/", "fl*/", "fl?ghts/", "${aws:username}/", ""])
 def test_what_is_no_place(keys: str) -> None:
     with pytest.raises(ValueError, match="no place"):
-        Prefix("flights-data", keys)
+        Reach(Prefix("flights-data", keys))
 
 
 def test_trust_is_pinned_in_both_dialects() -> None:

@@ -1,0 +1,1 @@
+"""Attacks on an Airflow's walls between teams, for ``pytest --isolation``."""

@@ -1,0 +1,1 @@
+"""A team in a live cluster: what differs from its file, and the steps that mend it."""

@@ -1,0 +1,1 @@
+"""Attacks on a cluster's and a store's walls, for ``pytest --isolation``."""
