@@ -74,6 +74,27 @@ def run(
         run_dag(scope.workspace, scope.teams, leg, ground=Ground(store, cache))
 
 
+@app.command()
+def reconcile(ctx: typer.Context) -> None:
+    """Find DAG ids that another team's bundle has taken over, in the Airflow of this environment. Exits with 1 when there are.
+
+    Airflow keeps one row for an id, and whoever was read last has it. The tenancy policy refuses such a DAG; this finds those of
+    before it was there.
+    """
+    import os
+
+    from airflow_bindings.onboarding.layer import AirflowLayer
+    from framework.tenancy.layers import Site
+
+    scope = scope_of(ctx)
+    found = AirflowLayer(Site(scope.workspace, scope.teams, dict(os.environ))).takeovers()
+    for line in found:
+        typer.echo(line)
+    if found:
+        raise typer.Exit(1)
+    typer.echo("every DAG id is its own team's")
+
+
 @contextmanager
 def _interruption_told(team: str) -> Iterator[None]:
     try:

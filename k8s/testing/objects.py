@@ -157,10 +157,21 @@ class StoreKit:
         use(one, one.keys(self._token(one.team, "executor")))
 
     def gaps(self) -> Sequence[Gap]:
-        told = "who reaches the filer behind an S3 port of SeaweedFS is asked for no identity"
-        return (
-            Gap(LAYER, told, "NetworkPolicies open the S3 port only, and the filer of ours takes signed requests only"),
-        )
+        return GAPS
+
+
+GAPS: Final = (
+    Gap(
+        LAYER,
+        "who reaches the filer behind an S3 port of SeaweedFS is asked for no identity",
+        "NetworkPolicies open the S3 port only, and a filer with keys of its own takes signed requests only",
+    ),
+    Gap(
+        LAYER,
+        "SeaweedFS compares the resources of a policy without case",
+        "paths have no capitals, and no two teams' names differ by them",
+    ),
+)
 
 
 def kit(ground: Ground) -> StoreKit:

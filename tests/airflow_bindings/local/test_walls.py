@@ -33,9 +33,6 @@ def written(key, value):
     Variable.set(key, value)
     return "written"
 
-def environ_of(pid):
-    return "AIRFLOW" in open(f"/proc/{{pid}}/environ").read()
-
 with DAG("{team}.daily", schedule=None, start_date=datetime(2013, 1, 1)):
     @task
     def attack(ti=None):
@@ -54,7 +51,7 @@ with DAG("{team}.daily", schedule=None, start_date=datetime(2013, 1, 1)):
     def holes():
         return {{
             "overwritten variable": tried(lambda: written("{other}__y", "forged")),
-            "the scheduler's environment": tried(lambda: environ_of(os.getppid())),
+            "the key that opens secrets": tried(lambda: "AIRFLOW__CORE__FERNET_KEY" in os.environ),
         }}
 
     attack()
@@ -144,7 +141,7 @@ def test_from_inside_a_task(live: Running, team: str) -> None:
 def test_where_airflow_has_no_wall(live: Running) -> None:
     """Known, and told in the matrix: what is ours reads no Variable, and a run that somebody else started is the other team's."""
     found = told(live, "flights", "holes")
-    assert found == {"overwritten variable": "written", "the scheduler's environment": "True"}
+    assert found == {"overwritten variable": "written", "the key that opens secrets": "True"}
     assert live.client(ADMIN).call("GET", "/api/v2/variables/insights__y").body["value"] == "forged"
 
     from datetime import UTC, datetime
