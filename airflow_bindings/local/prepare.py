@@ -19,6 +19,23 @@ def main() -> None:
     for command in COMMANDS:
         arguments = parser.parse_args(command)
         arguments.func(arguments)
+    _onboard()
+
+
+def _onboard() -> None:
+    """The pool and the rest of each team of the workspace, as ``teamspark team apply`` makes them for a shared Airflow."""
+    from airflow.configuration import conf
+
+    from airflow_bindings.onboarding import database
+    from airflow_bindings.onboarding.rows import wanted
+    from airflow_bindings.settings import SECTION, read_settings
+    from framework.tenancy.load import load_teams
+
+    if not conf.get(SECTION, "workspace", fallback=None):
+        return
+    settings = read_settings()
+    for team in load_teams(settings.workspace, settings.team_files).by_name.values():
+        database.onboard(wanted(team))
 
 
 if __name__ == "__main__":
