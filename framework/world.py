@@ -15,11 +15,13 @@ from framework.storage.base import Access, InBucket, Store
 from framework.storage.keys import Keys
 from framework.storage.lifecycle import BucketFacts
 from framework.storage.ownership import Ownership
+from framework.storage.paths import task_path
 from framework.storage.posix import DirectoryStore
 from framework.tenancy.load import load_teams
 from framework.tenancy.model import Teams
 from framework.tenancy.places import BucketStore, EfsStore, StorePlace
 from framework.tenancy.places import DirectoryStore as DirectoryPlace
+from framework.tenancy.reach import granted_tasks
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ class World:
             return NoCache() if team is None else open_cache(team, store(name), workspace=teams.workspace)
 
         return cls(teams, store, cache=before)
+
+    def granted(self, team: str) -> tuple[tuple[Store, str], ...]:
+        """Stores and folders of the tasks of others that the team may read, where those are not in its own store."""
+        own = self.store(team)
+        found = ((self.store(task.team), task_path(task)) for task in granted_tasks(self.teams, team))
+        return tuple((store, path) for store, path in found if store.root != own.root)
 
     def bucket_facts(self, team: str) -> BucketFacts:
         """How the bucket of ``team`` is set up. Raises: StoreUnavailable; SetupError, also when its store is in none."""

@@ -35,7 +35,7 @@ def cached(site: Site, workspace: Path, say: Callable[[str], None]) -> Iterator[
     def caches() -> list[Asked]:
         return [
             Asked(
-                Wanted(team, world.store(team), home_of(team, workspace), PLACE.memory_bytes),
+                Wanted(team, world.store(team), home_of(team, workspace), PLACE.memory_bytes, world.granted(team)),
                 {**_without_keys(), **site.environment(team)},
             )
             for team in teams.by_name

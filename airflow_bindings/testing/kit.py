@@ -1,7 +1,6 @@
 """The kit ``airflow`` of the isolation matrix: attacks over REST, as each team's own user.
 
-Needed: ``airflow_url``, and ``airflow_<team>=user:password`` for two teams; ``airflow_admin`` for the witnesses. What the kit
-makes, with the administrator, is called ``<team>__isolation``, and removed again.
+Needed: ``airflow_url``, and ``airflow_<team>=user:password`` for two teams; ``airflow_admin`` for the witnesses.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,6 +74,9 @@ class AirflowKit:
                 "lists assets": "/api/v2/assets",
             }.items():
                 yield Wish(LAYER, mine.team, name, partial(_done, partial(mine.client.call, "GET", path)))
+
+    def clear(self) -> None:
+        """Nothing: what the witnesses make, they remove."""
 
     def gaps(self) -> Sequence[Gap]:
         return GAPS

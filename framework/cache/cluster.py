@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from framework.cache.alluxio import Address, canonical
 from framework.cache.base import LOOK_S
-from framework.cache.properties import LOG4J2, MOUNT, PORTS, Layout, s3_properties, site_properties
+from framework.cache.properties import GRANTED, LOG4J2, MOUNT, PORTS, Layout, s3_properties, site_properties
 from framework.cache.rest import Proxy
 from framework.errors import CacheUnavailable
 from framework.jars.sync import Notice, ensure_jars
@@ -59,12 +59,15 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be started: ``home`` is the state directory. ``dies_with_us``: for tests, which leave nothing."""
+    """What is to be started: ``home`` is the state directory. ``granted``: folders of other teams' stores that are mounted, too,
+    where they are there. ``dies_with_us``: for tests, which leave nothing.
+    """
 
     team: str
     store: Store
     home: Path
     memory_bytes: int
+    granted: Sequence[tuple[Store, str]] = ()
     dies_with_us: bool = False
 
 
@@ -148,9 +151,11 @@ def _started(wanted: Wanted, environ: Mapping[str, str], notice: Notice) -> Clus
     cluster = _facts(wanted, layout)
     try:
         await_ready(parts, _unready(cluster), within_s=READY_S)
-        _mount(Proxy(cluster.proxy, within_s=30), wanted.store)
+        _mount_all(Proxy(cluster.proxy, within_s=30), wanted, notice)
     except BaseException:
         down(wanted.home)
+        for part in parts:  # ended, and ours to bury
+            part.process.wait()
         raise
     write_private(wanted.home / _FACTS, json.dumps(asdict(cluster)))
     _let_go(parts)
@@ -193,14 +198,41 @@ def _unready(cluster: Cluster) -> Callable[[], list[str]]:
     return lambda: list(missing())
 
 
-def _mount(proxy: Proxy, store: Store) -> None:
-    access, uri = store.access, canonical(store.uri("/"))
+def _mount_all(proxy: Proxy, wanted: Wanted, notice: Notice) -> None:
+    """The team's own folder of its store, which is all that its role may list, or the whole while that is not there yet; then
+    what it was granted. A mount shows at its first listing whether it is one.
+    """
+    own = wanted.store
+    if own.access.scheme == "file" or not _mounts(proxy, MOUNT, own, f"/{wanted.team}"):
+        _mount(proxy, MOUNT, own)
+        proxy.files(MOUNT, recursive=False)
+    for number, (store, path) in enumerate(wanted.granted):
+        if (store.access.scheme, store.access.endpoint) != (own.access.scheme, own.access.endpoint):
+            continue
+        try:
+            _mount(proxy, f"{GRANTED}{number}", store, path)
+        except CacheUnavailable:
+            notice(
+                f"not before {store.uri(path)}: nothing is there yet, or it may not be listed; it is read from the store"
+            )
+
+
+def _mounts(proxy: Proxy, point: str, store: Store, path: str) -> bool:
+    try:
+        _mount(proxy, point, store, path)
+    except CacheUnavailable:
+        return False
+    return True
+
+
+def _mount(proxy: Proxy, point: str, store: Store, path: str = "/") -> None:
+    access, uri = store.access, canonical(store.uri(path))
     if access.scheme == "file":
-        # What is not there cannot be mounted, and a store's first put makes its root.
-        Path(store.root).mkdir(parents=True, exist_ok=True)
-        proxy.mount(MOUNT, uri.removeprefix("file://"), {})
+        if path == "/":  # what is not there cannot be mounted, and a store's first put makes its root
+            Path(store.root).mkdir(parents=True, exist_ok=True)
+        proxy.mount(point, uri.removeprefix("file://"), {})
         return
-    proxy.mount(MOUNT, f"{uri}/", s3_properties(access.endpoint, access.region))
+    proxy.mount(point, f"{uri}/", s3_properties(access.endpoint, access.region))
 
 
 def _write(layout: Layout, jars: tuple[Path, ...]) -> None:

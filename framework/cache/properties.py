@@ -14,6 +14,7 @@ from framework.servers.ports import HOST
 
 PORTS: Final = ("master", "master-web", "worker", "worker-web", "proxy")
 MOUNT: Final = "/store"
+GRANTED: Final = "/granted-"
 _RETRY: Final = "3s"
 
 # To what the process prints, which is its log: whoever waits for it is shown the end.

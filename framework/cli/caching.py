@@ -100,7 +100,11 @@ def start(scope: Scope, team: str, *, notice: Notice) -> "Cluster":
     place = _local(scope, team)
     # Not the store as this machine sees it: runs of this machine are outside the team's store.
     store = scope.shared.store(team)
-    return up(Wanted(team, store, home_of(team, scope.workspace), place.memory_bytes), os.environ, notice=notice)
+    return up(
+        Wanted(team, store, home_of(team, scope.workspace), place.memory_bytes, scope.shared.granted(team)),
+        os.environ,
+        notice=notice,
+    )
 
 
 def stop(scope: Scope, team: str) -> bool:

@@ -11,6 +11,7 @@ from framework.errors import PolicyError, TeamsparkError
 from framework.exports import EdgesExport, TaskEdges
 from framework.identity import JobName, TaskKey
 from framework.job import InputPort, JobContract, other_kind
+from framework.schema.annotations import nearest
 from framework.schema.compare import missing_for
 from framework.tenancy.model import Teams
 
@@ -45,6 +46,31 @@ def check_edges(
     """Every finding of every edge, in the order of the tasks; ``teams`` adds who may read whom, and deliver where."""
     tasks = {one.task: one for one in edges.tasks}
     return tuple(finding for one in edges.tasks for finding in _check_task(one, tasks, contracts, teams))
+
+
+def check_grants(edges: EdgesExport, teams: Teams) -> tuple[Finding, ...]:
+    """Grants of tasks that are not there: somebody's typing, or a task that was renamed and left its readers without."""
+    tasks = {one.task for one in edges.tasks}
+    dags = {(task.team, task.dag_id) for task in tasks}
+    granted = [
+        (name, grant.to, TaskKey(name, *task.split("/", 1)))
+        for name, team in sorted(teams.by_name.items())
+        for grant in team.grants
+        for task in grant.read
+    ]
+    return tuple(
+        Finding(
+            "error" if (name, task.dag_id) in dags else "warning",
+            teams.file(name),
+            f"grants {task.dag_id}/{task.task_id} to '{to}': no such task among the exported DAGs{_near(task, tasks)}",
+        )
+        for name, to, task in granted
+        if task not in tasks
+    )
+
+
+def _near(task: TaskKey, tasks: Iterable[TaskKey]) -> str:
+    return nearest(task.task_id, {one.task_id for one in tasks if (one.team, one.dag_id) == (task.team, task.dag_id)})
 
 
 def check_sources(

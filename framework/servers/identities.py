@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from framework.identity import TaskKey
 from framework.storage.keys import Keys
 from framework.storage.paths import task_path
 from framework.tenancy.model import Teams
+from framework.tenancy.reach import granted_tasks
 
 REGION: Final = "us-east-1"
 _OWN: Final = ("Read", "Write", "List", "Tagging")
@@ -57,16 +57,15 @@ def of_teams(teams: Teams) -> tuple[Identity, ...]:
 def team_actions(teams: Teams, name: str) -> tuple[str, ...]:
     """Everything in its own bucket; reading, in others', below the tasks that were granted to it."""
     own = tuple(f"{verb}:{bucket_of(name)}" for verb in _OWN)
-    return own + tuple(f"{verb}:{folder}*" for folder in _granted(teams, name) for verb in _GRANTED)
+    granted = tuple(_granted(teams, name))
+    below = tuple(f"{verb}:{folder}*" for folder in granted for verb in _GRANTED)
+    # Alluxio asks for a folder's name before it mounts it; no object has that key.
+    return own + below + tuple(f"Read:{folder.removesuffix('/')}" for folder in granted)
 
 
 def _granted(teams: Teams, name: str) -> Iterator[str]:
-    for owner, team in sorted(teams.by_name.items()):
-        for grant in team.grants:
-            for task in grant.read if grant.to == name else ():
-                dag_id, _, task_id = task.partition("/")
-                # With the slash at its end: `ingest` does not open `ingest_raw`.
-                yield f"{bucket_of(owner)}{task_path(TaskKey(owner, dag_id, task_id))}/"
+    # With the slash at its end: `ingest` does not open `ingest_raw`.
+    return (f"{bucket_of(task.team)}{task_path(task)}/" for task in granted_tasks(teams, name))
 
 
 def server_config(identities: Iterable[Identity]) -> str:

@@ -48,8 +48,17 @@ class Prefix:
         return f"arn:aws:s3:::{self.bucket}/{self.keys}{'' if self.exact else '*'}"
 
     @property
+    def name(self) -> str:
+        """Of the folder itself, without its slash."""
+        return f"arn:aws:s3:::{self.bucket}/{self.keys.removesuffix('/')}"
+
+    @property
     def bucket_arn(self) -> str:
         return f"arn:aws:s3:::{self.bucket}"
+
+    def names(self, bucket: str, key: str) -> bool:
+        """Whether ``key`` is the folder's own name."""
+        return bucket == self.bucket and not self.exact and f"{key}/" == self.keys
 
     def covers(self, bucket: str, key: str) -> bool:
         """Whether it is the place of an object."""
@@ -91,8 +100,12 @@ def policy(reach: Reach) -> Document:
 
 def _statements(name: str, place: Prefix, actions: Sequence[str]) -> Iterator[Document]:
     yield _allow(f"{name}Objects", actions, [place.objects])
-    if not place.exact:
-        yield _listing(f"{name}Listing", place)
+    if place.exact:
+        return
+    yield _listing(f"{name}Listing", place)
+    if place.keys:
+        # Alluxio asks for a folder's name before it mounts it. No object has that key: paths below it begin with the slash.
+        yield _allow(f"{name}Name", READ, [place.name])
 
 
 def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], **condition: Any) -> Document:

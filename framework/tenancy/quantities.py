@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 _CPU: Final = re.compile(r"(\d{1,6})(m?)|(\d{1,4}\.\d{1,3})")
 _MEMORY: Final = re.compile(r"([1-9]\d{0,8})(Ki|Mi|Gi|Ti)")
@@ -56,5 +56,11 @@ def _memory(given: Any) -> str:
     return memory_text(octets(given))
 
 
-Cpu = Annotated[str, BeforeValidator(_cpu)]
-Memory = Annotated[str, BeforeValidator(_memory)]
+# As editors are told: a file may say 2 without quotes.
+_CPU_SCHEMA: Final = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d{1,3}|m)?$"}]
+}
+_MEMORY_SCHEMA: Final = {"type": "string", "pattern": rf"^{_MEMORY.pattern}$"}
+
+Cpu = Annotated[str, BeforeValidator(_cpu), WithJsonSchema(_CPU_SCHEMA)]
+Memory = Annotated[str, BeforeValidator(_memory), WithJsonSchema(_MEMORY_SCHEMA)]

@@ -30,16 +30,21 @@ def reach_of(teams: Teams, name: str, task_path: TaskPath) -> Reach | None:
 
 def granted(teams: Teams, name: str, task_path: TaskPath) -> Iterator[Prefix]:
     """The tasks of others whose outputs are in a bucket and open to the team."""
+    for task in granted_tasks(teams, name):
+        store = teams.team(task.team).store
+        if isinstance(store, BucketStore):
+            before = f"{store.prefix}/" if store.prefix else ""
+            # With the slash at its end: `ingest` does not open `ingest_raw`.
+            yield Prefix(store.bucket, f"{before}{task_path(task).removeprefix('/')}/")
+
+
+def granted_tasks(teams: Teams, name: str) -> Iterator[TaskKey]:
+    """The tasks of others that the team may read, by team files."""
     for owner, team in sorted(teams.by_name.items()):
-        if not isinstance(team.store, BucketStore):
-            continue
-        before = f"{team.store.prefix}/" if team.store.prefix else ""
         for grant in team.grants:
             for task in grant.read if grant.to == name else ():
                 dag_id, _, task_id = task.partition("/")
-                # With the slash at its end: `ingest` does not open `ingest_raw`.
-                path = task_path(TaskKey(owner, dag_id, task_id)).removeprefix("/")
-                yield Prefix(team.store.bucket, f"{before}{path}/")
+                yield TaskKey(owner, dag_id, task_id)
 
 
 def _outside(teams: Teams, name: str, patterns: tuple[str, ...]) -> Iterator[Prefix]:

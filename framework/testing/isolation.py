@@ -80,6 +80,10 @@ class Kit(Protocol):
     def wishes(self) -> Iterable[Wish]: ...
     def gaps(self) -> Sequence[Gap]: ...
 
+    def clear(self) -> None:
+        """Take away what its deeds left on the servers."""
+        ...
+
 
 def everything_of(kit: Kit) -> tuple[One, ...]:
     """All that a kit does."""

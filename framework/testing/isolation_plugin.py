@@ -105,6 +105,12 @@ class _Wrong(Exception):
         super().__init__("a BREACH: it worked" if breach else f"{result.outcome}: {result.told}")
 
 
+def clear(config: pytest.Config) -> None:
+    """What the kits left goes, whatever came of them."""
+    for kit in config.stash.get(_KITS, list[Kit]()):
+        kit.clear()
+
+
 def summarize(terminal: Any, config: pytest.Config) -> None:
     """The matrix."""
     gaps = [gap for kit in config.stash.setdefault(_KITS, []) for gap in kit.gaps()]

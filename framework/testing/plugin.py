@@ -26,6 +26,13 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         items[:] = collect(session)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--isolation"):
+        from framework.testing.isolation_plugin import clear
+
+        clear(session.config)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if config.getoption("--isolation"):
         from framework.testing.isolation_plugin import summarize

@@ -23,7 +23,8 @@ def _allowing(reach: Reach, action: str, bucket: str, key: str) -> Iterator[Pref
         return (place for place in reach.readable if place.lists(bucket, key))
     if action in WRITE:
         return (place for place in reach.changeable if place.covers(bucket, key))
-    return (place for place in reach.readable if action in READ and place.covers(bucket, key))
+    found = (place for place in reach.readable if place.covers(bucket, key) or place.names(bucket, key))
+    return (place for place in found if action in READ)
 
 
 def decide(question: Question, teams: Teams, task_path: TaskPath) -> Verdict:

@@ -16,7 +16,7 @@ from framework.storage.paths import task_path
 from framework.tenancy.layers import Phase, Prospect, Question, Site, Step, Verb, Verdict
 from framework.tenancy.model import Team, Teams
 from framework.tenancy.names import Names
-from framework.tenancy.places import EfsStore
+from framework.tenancy.places import BucketStore, EfsStore
 from framework.textfile import read_text
 from k8s.identity.deciding import decide
 from k8s.identity.documents import aws_documents, roles_in, seaweedfs_roles, token_service, uses_bucket
@@ -26,6 +26,10 @@ from k8s.tenant.differences import differences
 NAME: Final = "store"
 _KEY_BYTES: Final = 32
 _AWS: Final = "AWS' role and policies are documents: teamspark team render {team} --layer store"
+_WITHOUT: Final = (
+    "no roles of {endpoint} are known (store_identity in k8s/platform.yaml): a store without identities is no wall; "
+    "give each team keys of its own that reach its place only"
+)
 _RESTART: Final = "the S3 server reads {file} when it starts: restart it"
 
 
@@ -48,7 +52,7 @@ class StoreLayer:
             return Prospect(tuple(_folder_steps(team.team, team.store)))
         if not uses_bucket(team):
             return Prospect(remarks=(f"{NAME}: a directory of this machine has no identities: no wall",))
-        return self._roles(self.site.teams) or Prospect(remarks=(f"{NAME}: {_AWS.format(team=team.team)}",))
+        return self._roles(self.site.teams) or Prospect(remarks=(f"{NAME}: {_elsewhere(team)}",))
 
     def farewell(self, team: str) -> Prospect:
         others = {name: one for name, one in self.site.teams.by_name.items() if name != team}
@@ -90,6 +94,14 @@ class StoreLayer:
 def make(site: Site) -> StoreLayer:
     """What the entry point ``teamspark.layers`` names."""
     return StoreLayer(site)
+
+
+def _elsewhere(team: Team) -> str:
+    """Where nothing is applied: what somebody has to do."""
+    assert isinstance(team.store, BucketStore)
+    if team.store.endpoint is None:
+        return _AWS.format(team=team.team)
+    return _WITHOUT.format(endpoint=team.store.endpoint)
 
 
 def read_roles(file: Path) -> dict[str, Any]:

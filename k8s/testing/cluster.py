@@ -114,6 +114,9 @@ class ClusterKit:
                     asked = partial(_may, cluster, names.namespace, verb, kind)
                     yield Wish(LAYER, pair.team.team, f"{account} may {verb} {kind}", asked)
 
+    def clear(self) -> None:
+        self.admin.delete(Place("v1", "Namespace", "", OPEN))
+
     def gaps(self) -> Sequence[Gap]:
         told = "NetworkPolicies are stored here; the cluster's network plugin enforces them"
         return (Gap(LAYER, told, "teamspark team explain says which; on a cluster: kubectl exec and nc from a pod"),)

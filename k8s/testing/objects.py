@@ -31,6 +31,7 @@ from k8s.testing.requests import (
     needs,
     objects,
     refused,
+    remove_all,
     unsigned,
     use,
 )
@@ -155,6 +156,10 @@ class StoreKit:
 
     def _as_executor(self, one: Place) -> None:
         use(one, one.keys(self._token(one.team, "executor")))
+
+    def clear(self) -> None:
+        for one in self.places:
+            remove_all(self.clients[one.team], one)
 
     def gaps(self) -> Sequence[Gap]:
         return GAPS

@@ -202,6 +202,14 @@ def needs(client: Any, one: Place) -> dict[str, Deed]:
     }
 
 
+def remove_all(client: Any, one: Place) -> None:
+    """Whatever was put here, below the team's own place."""
+    bucket, begun = one.reach.own.bucket, f"{one.reach.own.keys}isolation-"
+    found = client.list_objects_v2(Bucket=bucket, Prefix=begun).get("Contents") or ()
+    for key in (*(each["Key"] for each in found), f"{one.reach.own.keys}taken"):
+        client.delete_object(Bucket=bucket, Key=key)
+
+
 def _upload(client: Any, bucket: str, key: str) -> None:
     upload = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
     part = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=b"x")

@@ -32,6 +32,7 @@ def store_kit(identified: Identified) -> StoreKit:
 def test_no_wall_has_a_hole(identified: Identified, make: object, hostile: int, fine: int) -> None:
     kit = make(identified)  # type: ignore[operator]
     results = all_of(kit)
+    kit.clear()
     matrix = Matrix(results, kit.gaps())
     attacks = [one for one in results if isinstance(one.of, Attack)]
     wishes = [one for one in results if isinstance(one.of, Wish)]

@@ -1,7 +1,9 @@
 """``teamspark team render``: a file for ``kubectl``, or a mistake in words."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
@@ -35,6 +37,30 @@ def test_a_team_and_what_is_one_for_all(workspace: Path) -> None:
         assert done.exit_code == 0, done.stderr
         first, *_ = yaml.safe_load_all(done.stdout)
         assert first["kind"] == kind
+
+
+GOOD = """
+team: flights
+owners: [flights@example.org]
+store: {kind: efs, root: /mnt/efs, uid: 5001, gid: 5001, mode: "0750"}
+quota: {cpu: 16, memory: 64Gi, pods: 40}
+limits: {driver: {cpu: 0.5, memory: 4Gi}, executor: {cpu: 500m, memory: 8Gi}, max_executors: 10}
+images: ["registry.example.org/flights/*"]
+grants: [{to: insights, read: [flights.daily/delays]}]
+"""
+
+
+def test_editors_are_told_what_a_team_file_is(workspace: Path) -> None:
+    schema = json.loads(teamspark(workspace, "schema").stdout)
+    told = yaml.safe_load(GOOD)
+
+    jsonschema.validate(told, schema)
+    for wrong in (
+        {**told, "quotas": 1}, {**told, "team": 7}, {**told, "quota": {"cpu": 16}},
+        {**told, "quota": {**told["quota"], "memory": "64GB"}}, {**told, "store": {"kind": "s4"}},
+    ):  # fmt: skip
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
 
 
 @pytest.mark.parametrize(

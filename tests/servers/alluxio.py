@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +44,15 @@ class Alluxio:
 
 
 @contextmanager
-def running(team: str, store: Store, environment: dict[str, str] | None = None) -> Iterator[Cluster]:
+def running(
+    team: str,
+    store: Store,
+    environment: dict[str, str] | None = None,
+    granted: Sequence[tuple[Store, str]] = (),
+) -> Iterator[Cluster]:
     """A cluster as long as the block lasts, in a folder of its own."""
     home = Path(tempfile.mkdtemp(prefix="alluxio-"))
-    wanted = Wanted(team, store, home, MEMORY, dies_with_us=True)
+    wanted = Wanted(team, store, home, MEMORY, granted, dies_with_us=True)
     try:
         yield up(wanted, {**os.environ, **(environment or {})}, notice=print)
     finally:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LOOSE = "loose"
 """A team's own role without one guard: what it may is everything."""
+BARE = "bare"
+"""The role of insights, without the names of its folders."""
 TEAMS = ("flights", "insights")
 
 
@@ -109,13 +111,17 @@ def identified(kubernetes: Kubernetes) -> Iterator[Identified]:
 
 
 def with_loose(text: str) -> str:
-    """The roles, and one for flights' driver whose policy has no place: the guard of a prefix is off."""
+    """The roles, and two for witnesses: flights' driver without the guard of a prefix, insights' without folders' names."""
     told = json.loads(text)
     everything = policy(
         Reach(Prefix("flights-data", "flights/"), (Prefix("insights-data", ""), Prefix("flights-data", "")))
     )
-    mine = next(one for one in told["roles"] if one["roleName"] == "teamspark-flights")
-    arn = mine["roleArn"].replace("teamspark-flights", LOOSE)
-    told["policies"].append({"name": LOOSE, "document": everything})
-    told["roles"].append({**mine, "roleName": LOOSE, "roleArn": arn, "attachedPolicies": [LOOSE]})
+    rendered = next(one["document"] for one in told["policies"] if one["name"] == "teamspark-insights")
+    bare = {**rendered, "Statement": [one for one in rendered["Statement"] if not one["Sid"].endswith("Name")]}
+    assert len(bare["Statement"]) == len(rendered["Statement"]) - 2
+    for role, mine, document in ((LOOSE, "flights", everything), (BARE, "insights", bare)):
+        like = next(one for one in told["roles"] if one["roleName"] == f"teamspark-{mine}")
+        arn = like["roleArn"].replace(f"teamspark-{mine}", role)
+        told["policies"].append({"name": role, "document": document})
+        told["roles"].append({**like, "roleName": role, "roleArn": arn, "attachedPolicies": [role]})
     return json.dumps(told)

@@ -38,9 +38,9 @@ def check(
         contracts, findings = _jobs(scope, jobs)
     findings += _texts(scope) + _declared(scope, contracts)
     if known is not None:
-        from framework.cli.checking import check_edges
+        from framework.cli.checking import check_edges, check_grants
 
-        findings += check_edges(contracts, known, scope.world.teams)
+        findings += check_edges(contracts, known, scope.world.teams) + check_grants(known, scope.world.teams)
     count = sum(len(refs) for one in known.tasks for refs in one.inputs.values()) if known else None
     _tell(len(contracts), count, findings, json=json)
     if any(one.severity == "error" for one in findings):

@@ -13,7 +13,7 @@ from framework.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from framework.tenancy.layers import Prospect, Step
+    from framework.tenancy.layers import Layer, Prospect, Step
     from framework.tenancy.model import Teams
 
 app = typer.Typer(
@@ -47,9 +47,7 @@ def render(
 
     What is one for all teams goes first, once. The same files give the same bytes.
     """
-    from framework.cli.layers import layers_of
-
-    (one,) = layers_of(scope_of(ctx), [layer])
+    (one,) = _layers(ctx, [layer])
     teams = _sound(ctx)
     typer.echo(one.render(None if name is None else teams.team(name)), nl=False)
 
@@ -64,12 +62,7 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Say what apply would do, in its order, and change nothing."""
-    from framework.cli.layers import layers_of
-    from framework.tenancy.layers import in_order
-
-    layers = layers_of(scope_of(ctx), layer or (), kubeconfig=kubeconfig, context=context)
-    found = [one.prospect(_sound(ctx).team(name)) for one in layers]
-    steps = in_order(found)
+    found, steps = _prospects(ctx, name, _layers(ctx, layer, kubeconfig, context))
     if json:
         as_json([_facts(step) for step in steps])
     else:
@@ -87,12 +80,7 @@ def diff(
     context: ContextOption = None,
 ) -> None:
     """Show where a team differs from its file, field by field. Exits with 1 when it does."""
-    from framework.cli.layers import layers_of
-    from framework.tenancy.layers import in_order
-
-    layers = layers_of(scope_of(ctx), layer or (), kubeconfig=kubeconfig, context=context)
-    found = [one.prospect(_sound(ctx).team(name)) for one in layers]
-    steps = in_order(found)
+    found, steps = _prospects(ctx, name, _layers(ctx, layer, kubeconfig, context))
     _tell(steps, lines=True)
     _remarks(found)
     if steps:
@@ -112,12 +100,9 @@ def apply(
     It may be run again at any time, and goes on where it was cut off. Exit codes: 0 done; 64 something is in the way, and
     nothing was changed, or what was changed is told; 74 may work later.
     """
-    from framework.cli.layers import layers_of
-    from framework.tenancy.layers import in_order, perform
+    from framework.tenancy.layers import perform
 
-    layers = layers_of(scope_of(ctx), layer or (), kubeconfig=kubeconfig, context=context)
-    found = [one.prospect(_sound(ctx).team(name)) for one in layers]
-    steps = in_order(found)
+    found, steps = _prospects(ctx, name, _layers(ctx, layer, kubeconfig, context))
     perform(steps, lambda step: say(f"{step.layer:<10} {step}"), again=_again(ctx, "apply", name, layer))
     _remarks(found)
     say(f"'{name}' is as its file says: {len(steps)} steps done" if steps else f"'{name}' is as its file says")
@@ -136,12 +121,10 @@ def offboard(
 
     Its file may be there or not. Afterwards remove the file, and what others granted to the team (teamspark doctor).
     """
-    from framework.cli.layers import layers_of
     from framework.identity import check_team
     from framework.tenancy.layers import in_order, perform
 
-    layers = layers_of(scope_of(ctx), layer or (), kubeconfig=kubeconfig, context=context)
-    found = [one.farewell(check_team(name)) for one in layers]
+    found = [one.farewell(check_team(name)) for one in _layers(ctx, layer, kubeconfig, context)]
     steps = in_order(found)
     if do:
         perform(steps, lambda step: say(f"{step.layer:<10} {step}"), again=_again(ctx, "offboard --apply", name, layer))
@@ -165,10 +148,8 @@ def list_teams(
     json: JsonOption = False,
 ) -> None:
     """Show every team that has a file or is in a layer: here, half, going; a dash is nothing."""
-    from framework.cli.layers import layers_of
-
     scope = scope_of(ctx)
-    present = {one.name: one.present() for one in layers_of(scope, layer or (), kubeconfig=kubeconfig, context=context)}
+    present = {one.name: one.present() for one in _layers(ctx, layer, kubeconfig, context)}
     teams = sorted({*scope.teams.by_name, *(name for found in present.values() for name in found)})
     rows = [
         {"team": name, "file": name in scope.teams.by_name, **{key: found.get(name) for key, found in present.items()}}
@@ -192,12 +173,10 @@ def explain(
     json: JsonOption = False,
 ) -> None:
     """Say what each layer decides, and by which rule; from the team files alone, without asking any server."""
-    from framework.cli.layers import layers_of
     from framework.tenancy.layers import Question
 
-    scope = scope_of(ctx)
-    scope.teams.team(name)
-    verdicts = [one.decide(Question(name, action, resource)) for one in layers_of(scope)]
+    scope_of(ctx).teams.team(name)
+    verdicts = [one.decide(Question(name, action, resource)) for one in _layers(ctx)]
     if json:
         as_json([{"layer": one.layer, "allowed": one.allowed, "rule": one.rule} for one in verdicts])
         return
@@ -211,6 +190,26 @@ def schema() -> None:
     from framework.tenancy.model import Team
 
     typer.echo(jsons.dumps(Team.model_json_schema(), indent=2))
+
+
+def _layers(
+    ctx: typer.Context,
+    names: "Sequence[str] | None" = None,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+) -> "tuple[Layer, ...]":
+    from framework.cli.layers import layers_of
+
+    return layers_of(scope_of(ctx), names or (), kubeconfig=kubeconfig, context=context)
+
+
+def _prospects(ctx: typer.Context, name: str, layers: "Sequence[Layer]") -> "tuple[list[Prospect], tuple[Step, ...]]":
+    """What each layer found, and all steps in their order. Raises: what is in the way, before anything is done."""
+    from framework.tenancy.layers import in_order
+
+    mine = _sound(ctx).team(name)
+    found = [one.prospect(mine) for one in layers]
+    return found, in_order(found)
 
 
 def _sound(ctx: typer.Context) -> "Teams":

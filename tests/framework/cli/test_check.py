@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from framework.cli.checking import check_edges, check_source
+from framework.cli.checking import check_edges, check_grants, check_source
 from framework.config import DestinationEntry, EdgeRef
 from framework.exports import EdgesExport, JobsExport, TaskEdges
 from framework.identity import TaskKey
@@ -355,3 +355,20 @@ def test_the_exports_keep_what_they_hold() -> None:
 
     assert JobsExport.parse_json(jobs.json_bytes(), where="jobs.json").contracts() == jobs.contracts()
     assert EdgesExport.parse_json(known.json_bytes(), where="edges.json") == known
+
+
+@pytest.mark.parametrize(
+    ("task", "severity"),
+    [("flights.daily/delayz", "error"), ("flights.weekly/delays", "warning"), ("flights.daily/delays", None)],
+)
+def test_a_grant_of_what_is_not_there(tmp_path: Path, task: str, severity: str | None) -> None:
+    (tmp_path / "k8s/teams").mkdir(parents=True)
+    for name, more in (("flights", f"grants: [{{to: insights, read: [{task}]}}]\n"), ("insights", "")):
+        text = f"team: {name}\nowners: [a@b.c]\nstore: {{kind: directory, root: x}}\n{more}"
+        (tmp_path / f"k8s/teams/{name}.yaml").write_text(text)
+    known = EdgesExport(tasks=(TaskEdges(task=TaskKey("flights", "flights.daily", "delays")),))
+
+    found = check_grants(known, load_teams(tmp_path))
+
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert all(f"grants {task} to 'insights': no such task" in one.what for one in found)

@@ -30,6 +30,8 @@ def test_a_team_has_its_bucket_and_what_it_was_granted(tmp_path: Path) -> None:
         # In the path law's own spelling: what is stored there is called so.
         "Read:flights-data/flights/flights.!4fdd/b!20c/*",
         "List:flights-data/flights/flights.!4fdd/b!20c/*",
+        "Read:flights-data/flights/flights.daily/ingest",
+        "Read:flights-data/flights/flights.!4fdd/b!20c",
     )
 
 

@@ -21,13 +21,23 @@ def test_its_own_objects(key: str) -> None:
         assert allowed(mine, action, f"arn:aws:s3:::flights-data/{key}")
 
 
-@pytest.mark.parametrize("key", ["flights2/x", "flights", "insights/x", "/flights/x", "x/flights/y", "Flights/x"])
+@pytest.mark.parametrize("key", ["flights2/x", "insights/x", "/flights/x", "x/flights/y", "Flights/x"])
 def test_no_others(key: str) -> None:
     mine = policy(Reach(OWN))
 
     for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
         assert not allowed(mine, action, f"arn:aws:s3:::flights-data/{key}")
     assert not allowed(mine, "s3:GetObject", "arn:aws:s3:::flights-data2/flights/x")
+
+
+def test_the_name_of_a_folder_may_be_asked_for_and_nothing_put_there() -> None:
+    mine = policy(Reach(OWN, (DELAYS,)))
+    delays = "arn:aws:s3:::insights-data/insights/insights.daily/delays"
+
+    for name in ("arn:aws:s3:::flights-data/flights", delays):
+        assert allowed(mine, "s3:GetObject", name)
+        assert not allowed(mine, "s3:PutObject", name)
+    assert not allowed(mine, "s3:GetObject", delays.replace("delays", "delay"))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +65,7 @@ def test_a_grant_reads_one_task_and_writes_nothing() -> None:
     assert not allowed(mine, "s3:GetObject", granted.replace("/delays/", "/delays2/"))
     assert not allowed(mine, "s3:ListBucket", "arn:aws:s3:::insights-data", "insights/insights.daily/delays")
     without = policy(Reach(OWN))["Statement"]
-    assert [one for one in mine["Statement"] if one not in without] == mine["Statement"][-2:]
+    assert [one for one in mine["Statement"] if one not in without] == mine["Statement"][-3:]
 
 
 def test_no_action_makes_buckets_or_rights() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from framework.cli.app import app
@@ -66,10 +67,11 @@ def test_a_change_keeps_the_key_that_signs_sessions(workspace: Path) -> None:
 def test_a_grant_is_one_more_place_and_taking_it_back_takes_it(workspace: Path) -> None:
     teamspark(workspace, "apply", "flights", "--layer", "store")
     insights = next(one for one in roles(workspace)["policies"] if one["name"] == "teamspark-insights")
-    granted = insights["document"]["Statement"][-2:]
+    granted = insights["document"]["Statement"][-3:]
 
     assert granted[0]["Action"] == ["s3:GetObject"]
     assert granted[0]["Resource"] == ["arn:aws:s3:::flights-data/flights/flights.daily/ingest/*"]
+    assert granted[2]["Resource"] == ["arn:aws:s3:::flights-data/flights/flights.daily/ingest"]
     assert granted[1]["Condition"] == {"StringLike": {"s3:prefix": ["flights/flights.daily/ingest/*"]}}
 
 
@@ -98,6 +100,16 @@ def test_aws_documents_of_a_team(workspace: Path) -> None:
     seaweed = teamspark(workspace, "render", "--layer", "store").stdout
     assert "signingKey" not in seaweed
     assert set(json.loads(seaweed)) == {"providers", "policy", "policies", "roles"}
+
+
+def test_a_store_without_identities_is_told(workspace: Path) -> None:
+    file = workspace / "k8s/platform.yaml"
+    told = {key: value for key, value in yaml.safe_load(file.read_text()).items() if key != "store_identity"}
+    file.write_text(yaml.safe_dump(told))
+
+    assert "a store without identities is no wall" in teamspark(workspace, "plan", "flights", "--layer", "store").stderr
+    (workspace / "k8s/teams/flights.yaml").write_text(as_yaml(team("flights")))
+    assert "AWS' role and policies are documents" in teamspark(workspace, "plan", "flights", "--layer", "store").stderr
 
 
 @pytest.mark.parametrize(
