@@ -26,7 +26,7 @@ _BY_FORM: Final = (
 # How our own lines go on after a name and a colon; a test finds every such line in the code and looks here.
 OWN_WORDS: Final = frozenset(
     {
-        "Annotated", "CSV", "DAG", "Input", "a", "an", "checks", "computed", "expected", "export", "extra", "fetched", "filled",
+        "Annotated", "CSV", "DAG", "Input", "a", "an", "bundle", "checks", "computed", "expected", "export", "extra", "fetched", "filled",
         "flags", "got", "holds", "ids", "is", "it", "its", "key", "may", "missing", "more", "new", "no", "not", "nothing", "of",
         "on", "one", "other", "output", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team",
         "the", "there", "this", "two", "unknown", "which",

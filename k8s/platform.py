@@ -14,7 +14,9 @@ from framework.tenancy.iam import Issuer
 from framework.textfile import read_text
 
 FILE: Final = "k8s/platform.yaml"
+NO_ACCOUNT: Final = "000000000000"
 _ACCOUNT: Final = re.compile(r"\d{12}")
+_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9.:_/-]*/")
 _DURATION: Final = re.compile(r"[1-9]\d{0,4}[smh]")
 _ISSUER: Final = re.compile(r"https://[a-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._/-]*)?")
 
@@ -29,6 +31,12 @@ def _network(text: str) -> str:
 def _issuer(text: str) -> str:
     if not _ISSUER.fullmatch(text) or text.endswith("/"):
         raise ValueError("expected https://host/path, without a slash at its end")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError("expected what images begin with: registry.host/path/")
     return text
 
 
@@ -76,8 +84,8 @@ class Platform(Record):
     issuer: Annotated[str, AfterValidator(_issuer)]
     audience: Annotated[str, Field(min_length=1)] = "sts.amazonaws.com"
     operators: tuple[str, ...] = ("system:masters",)
-    airflow_images: tuple[str, ...] = ()
-    account: Annotated[str, AfterValidator(_account)] = "000000000000"
+    airflow_images: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
+    account: Annotated[str, AfterValidator(_account)] = NO_ACCOUNT
     store_identity: StoreIdentity | None = None
 
     @property
@@ -93,7 +101,8 @@ def load_platform(workspace: Path) -> Platform:
         raise ConfigError(
             "there is no platform file",
             where=str(file),
-            expected="what is one for all teams: api, issuer and the rest; see k8s/README.md",
+            expected="what is one for all teams: api, issuer and the rest",
+            next_step="write it: k8s/OPERATING.md has one to begin with",
         )
     try:
         data = yaml.safe_load(read_text(file))

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, StringConstraints, model_validator
 
 from framework.records import Record
-from framework.tenancy.quantities import Cpu, Memory, millis, octets
+from framework.tenancy.quantities import Cpu, Memory, cpu_text, memory_text, millis, octets
 
 _HOST: Final = r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d{1,5})?"
 _PART: Final = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
@@ -60,7 +60,7 @@ class Limits(Record):
 
     driver: PodSize
     executor: PodSize
-    max_executors: PositiveInt
+    max_executors: Annotated[int, Field(ge=1, le=10_000)]
 
 
 class Quota(Record):
@@ -68,7 +68,7 @@ class Quota(Record):
 
     cpu: Cpu
     memory: Memory
-    pods: Annotated[int, Field(ge=2)]
+    pods: Annotated[int, Field(ge=2, le=100_000)]
 
 
 SizeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
@@ -132,4 +132,6 @@ class ClusterFacts(Record):
         memory = octets(driver.memory) + executors * octets(executor.memory)
         over = cpu > millis(self.quota.cpu) or memory > octets(self.quota.memory) or executors + 1 > self.quota.pods
         if over:
-            yield f"{what}: a driver and {executors} executor(s) of that size are more than quota"
+            needed = f"cpu {cpu_text(cpu)}, memory {memory_text(memory)}, {executors + 1} pods"
+            quota = f"cpu {self.quota.cpu}, memory {self.quota.memory}, {self.quota.pods} pods"
+            yield f"{what}: a driver and {executors} executor(s) of that size are more than quota: {needed}; of {quota}"

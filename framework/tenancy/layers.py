@@ -55,10 +55,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What a layer would do, and ``remarks``: what it found and leaves alone."""
+    """What a layer would do. ``strays``: what no team file wants and is left alone, because somebody made it. ``remarks``: what is
+    left for a person to do.
+    """
 
     steps: tuple[Step, ...] = ()
     remarks: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

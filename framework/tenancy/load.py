@@ -11,6 +11,7 @@ from framework.errors import ConfigError
 from framework.records import Place, mistakes, real_errors
 from framework.tenancy.model import TEAM_FILES, Team, Teams
 from framework.tenancy.names import skeleton
+from framework.tenancy.overlaps import overlaps
 from framework.tenancy.places import StoreKind
 from framework.textfile import read_text
 
@@ -43,6 +44,7 @@ def load_teams(workspace: Path, folder: Path | None = None) -> Teams:
         raise ConfigError("no team files here", where=str(folder), expected="a directory with <team>.yaml files")
     read = [_read(path) for path in files]
     wrong = [*misnamed, *(line for _, lines in read for line in lines), *_alike(files)]
+    wrong += [f"{team}.yaml:1: {key}: {what}" for team, key, what in overlaps(team for team, _ in read if team)]
     if wrong:
         raise ConfigError(
             f"{len(wrong)} mistake(s) in the team files",
@@ -67,12 +69,14 @@ def _read(path: Path) -> tuple[Team | None, list[str]]:
     try:
         text = read_text(path)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = _lines(node)
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         return None, [f"{path.name}:{_line_of(error)}: not YAML: {getattr(error, 'problem', None) or error}"]
+    except RecursionError:
+        return None, [f"{path.name}:1: an alias refers to what it stands in"]
     except ConfigError as error:
         return None, [f"{path.name}:1: {error.what} ({error.got})"]
-    lines = _lines(node)
     twice = [f"{path.name}:{line}: {'.'.join(map(str, place))}: key given twice" for place, line in _twice(node)]
     try:
         team = Team.model_validate(data, strict=False)

@@ -77,6 +77,8 @@ class Team(ClusterFacts):
     @model_validator(mode="after")
     def _dags_are_its_own(self) -> "Team":
         foreign = [task for grant in self.grants for task in grant.read if not task.startswith(f"{self.team}.")]
+        if any(grant.to == self.team for grant in self.grants):
+            raise ValueError("grants are for other teams: a team reads its own outputs without one")
         if foreign:
             raise ValueError(f"grants name DAGs of this team, '{self.team}.<name>/<task>'; got {', '.join(foreign)}")
         return self

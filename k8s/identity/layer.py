@@ -1,9 +1,7 @@
 """The layer ``store`` of ``teamspark team``: who may touch which objects, and whose a team's folder is."""
 
-import base64
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,20 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from framework.errors import ConfigError, SetupError
-from framework.servers.private import write_private
 from framework.storage.paths import task_path
 from framework.tenancy.layers import Phase, Prospect, Question, Site, Step, Verb, Verdict
-from framework.tenancy.model import Team, Teams
-from framework.tenancy.names import Names
+from framework.tenancy.model import Team
 from framework.tenancy.places import BucketStore, EfsStore
-from framework.textfile import read_text
 from k8s.identity.deciding import decide
-from k8s.identity.documents import aws_documents, roles_in, seaweedfs_roles, token_service, uses_bucket
-from k8s.platform import Platform, StoreIdentity, load_platform
+from k8s.identity.documents import aws_documents, roles_in, seaweedfs_roles, uses_bucket
+from k8s.identity.roles import changed, read_roles, require_place, teams_in, without, write_roles
+from k8s.platform import FILE as PLATFORM_FILE
+from k8s.platform import NO_ACCOUNT, Platform, StoreIdentity, load_platform
 from k8s.tenant.differences import differences
 
 NAME: Final = "store"
-_KEY_BYTES: Final = 32
 _AWS: Final = "AWS' role and policies are documents: teamspark team render {team} --layer store"
 _WITHOUT: Final = (
     "no roles of {endpoint} are known (store_identity in k8s/platform.yaml): a store without identities is no wall; "
@@ -52,27 +48,29 @@ class StoreLayer:
             return Prospect(tuple(_folder_steps(team.team, team.store)))
         if not uses_bucket(team):
             return Prospect(remarks=(f"{NAME}: a directory of this machine has no identities: no wall",))
-        return self._roles(self.site.teams) or Prospect(remarks=(f"{NAME}: {_elsewhere(team)}",))
+        where = self._server()
+        if where is None:
+            return Prospect(remarks=(f"{NAME}: {_elsewhere(team, self.site)}",))
+        file = Path(where.file)
+        require_place(file)
+        live = read_roles(file)
+        return _prospect(live, changed(live, seaweedfs_roles(self.site.teams, self.platform, where), team.team), where)
 
     def farewell(self, team: str) -> Prospect:
-        others = {name: one for name, one in self.site.teams.by_name.items() if name != team}
-        left = Teams(self.site.workspace, others, self.site.teams.folder)
-        return self._roles(left) or Prospect()
+        """Its role, and nobody else's: what others were granted by it they lose with their own next apply."""
+        where = self._server()
+        if where is None:
+            return Prospect()
+        live = read_roles(Path(where.file))
+        return _prospect(live, without(live, team), where)
 
-    def _roles(self, teams: Teams) -> Prospect | None:
-        """All roles are one file; None where no server of ours reads one."""
-        if not (self.site.workspace / "k8s/platform.yaml").is_file() or (where := self.platform.store_identity) is None:
-            return None
-        wanted, live = seaweedfs_roles(teams, self.platform, where), read_roles(Path(where.file))
-        steps = tuple(_role_steps(wanted, live, where))
-        return Prospect(steps, (f"{NAME}: {_RESTART.format(file=where.file)}",) if steps else ())
+    def _server(self) -> StoreIdentity | None:
+        """None where no server of ours reads roles from a file."""
+        return self.platform.store_identity if (self.site.workspace / PLATFORM_FILE).is_file() else None
 
     def present(self) -> Mapping[str, str]:
-        if self.platform.store_identity is None:
-            return {}
-        live = read_roles(Path(self.platform.store_identity.file))
-        prefix = Names("").role
-        return {role.removeprefix(prefix): "here" for role in roles_in(live) if role.startswith(prefix)}
+        where = self._server()
+        return {} if where is None else dict.fromkeys(teams_in(read_roles(Path(where.file))), "here")
 
     def render(self, team: Team | None) -> str:
         """JSON: AWS' documents of a team; without a team, SeaweedFS' roles of all, but for the secret part."""
@@ -96,50 +94,26 @@ def make(site: Site) -> StoreLayer:
     return StoreLayer(site)
 
 
-def _elsewhere(team: Team) -> str:
+def _elsewhere(team: Team, site: Site) -> str:
     """Where nothing is applied: what somebody has to do."""
     assert isinstance(team.store, BucketStore)
-    if team.store.endpoint is None:
-        return _AWS.format(team=team.team)
-    return _WITHOUT.format(endpoint=team.store.endpoint)
+    if team.store.endpoint is not None:
+        return _WITHOUT.format(endpoint=team.store.endpoint)
+    known = (site.workspace / PLATFORM_FILE).is_file() and load_platform(site.workspace).account != NO_ACCOUNT
+    return _AWS.format(team=team.team) + ("" if known else "; they need 'account' in k8s/platform.yaml")
 
 
-def read_roles(file: Path) -> dict[str, Any]:
-    """What the file says now; nothing where there is none. Raises: ConfigError."""
-    if not file.exists():
-        return {}
-    try:
-        found = json.loads(read_text(file))
-    except ValueError:
-        raise ConfigError("not JSON", where=str(file), next_step="mend it, or remove it: it is written anew") from None
-    if not isinstance(found, dict):
-        raise ConfigError("not the roles of a store", where=str(file), expected="a JSON object")
-    return found
-
-
-def _role_steps(wanted: dict[str, Any], live: dict[str, Any], where: StoreIdentity) -> Iterator[Step]:
+def _prospect(live: dict[str, Any], wanted: dict[str, Any], where: StoreIdentity) -> Prospect:
     """One file is written at once, in the phase of the hardest thing that it does."""
     before, after = roles_in(live), roles_in(wanted)
-    rest = {key: live.get(key) for key in wanted} != wanted or not live.get("sts")
-    if before == after and not rest:
-        return
+    if live == wanted and live.get("sts"):
+        return Prospect()
     lines = differences(before, after) or ("what all roles share",)
-    gone = sorted(set(before) - set(after))
-    changed = any(before[name] != after[name] for name in set(before) & set(after))
-    phase = Phase.revoke if gone or changed else Phase.permit
-    do = partial(_write, Path(where.file), wanted, where)
-    yield Step(NAME, phase, Verb.change if live else Verb.create, f"roles in {where.file}", lines, do)
-
-
-def _write(file: Path, wanted: dict[str, Any], where: StoreIdentity) -> None:
-    """The signing key stays: with another one every session that runs would end."""
-    key = (read_roles(file).get("sts") or {}).get("signingKey") or base64.b64encode(
-        secrets.token_bytes(_KEY_BYTES)
-    ).decode()
-    try:
-        write_private(file, _json({"sts": token_service(where, key), **wanted}))
-    except OSError as error:
-        raise SetupError("the store's roles cannot be written", where=str(file), got=error.strerror) from error
+    loses = any(after.get(name) != before[name] for name in before)
+    do = partial(write_roles, Path(where.file), wanted, where)
+    verb = Verb.change if live else Verb.create
+    step = Step(NAME, Phase.revoke if loses else Phase.permit, verb, f"roles in {where.file}", lines, do)
+    return Prospect((step,), (f"{NAME}: {_RESTART.format(file=where.file)}",))
 
 
 def _folder_steps(team: str, store: EfsStore) -> Iterator[Step]:

@@ -49,14 +49,14 @@ class KubernetesLayer:
         if not team.is_tenant:
             return Prospect(remarks=(f"{NAME}: '{team.team}' has no quota, limits and images: no part of a cluster",))
         found = survey(self.cluster, team.team, (*cluster_objects(), *team_objects(team, self.platform)))
-        todo = changes(found)
+        due = changes(found)
         told = tuple(f"{NAME}: {line}" for line in strangers(self.cluster, team.team))
-        return Prospect(tuple(self._steps(team.team, todo)), told)
+        return Prospect(tuple(self._steps(team.team, due)), strays=told)
 
-    def _steps(self, team: str, todo: Sequence[Change]) -> Iterator[Step]:
-        for one in todo:
+    def _steps(self, team: str, due: Sequence[Change]) -> Iterator[Step]:
+        for one in due:
             yield _step(one.phase, one.verb, str(one.place), partial(self._do, one), one.lines)
-        if needs_wait(todo):
+        if needs_wait(due):
             what = "until the admission policies hold"
             yield _step(Phase.confine, Verb.wait, what, partial(await_policies, self.cluster, team))
 

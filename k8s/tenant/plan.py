@@ -14,8 +14,9 @@ _RIGHTS: Final = frozenset({"Role", "RoleBinding"})
 # What stands in somebody's way: gone last, when nobody has rights any more.
 _LIMITS: Final = frozenset({"TeamLimits", "ResourceQuota", "LimitRange"})
 # A change of these is seen by the API server a moment later.
-_POLICIES: Final = frozenset({"CustomResourceDefinition", "ValidatingAdmissionPolicy", "TeamLimits"})
-_POLICY_BINDING: Final = "ValidatingAdmissionPolicyBinding"
+_POLICIES: Final = frozenset({
+    "CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "TeamLimits",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,11 @@ def changes(survey: Survey) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: change.phase))
 
 
-def needs_wait(todo: Iterable[Change]) -> bool:
-    """Whether an admission policy is new: rights are given once it was seen to hold."""
-    return any(one.verb is not Verb.delete and one.place.kind in (*_POLICIES, _POLICY_BINDING) for one in todo)
+def needs_wait(due: Iterable[Change]) -> bool:
+    """Whether rights are given, or policies new: those are given once these were seen to hold, also by who goes on after a kill."""
+    return any(
+        one.verb is not Verb.delete and (one.phase is Phase.permit or one.place.kind in _POLICIES) for one in due
+    )
 
 
 def _superfluous(survey: Survey) -> Iterator[Change]:

@@ -158,10 +158,11 @@ def test_no_verb_changes_the_store(subject: Subject) -> None:
 
 
 def test_a_location_ends_in_the_path_and_is_the_caches(subject: Subject) -> None:
-    location = subject.cache.resolve(subject.store, subject.folder)
+    """In the path below the team, whose folder may be all that is mounted."""
+    location = subject.cache.resolve(subject.store, f"{subject.folder}/x/y")
 
     assert location.cached
-    assert location.uri.endswith(subject.folder)
+    assert location.uri.endswith(f"/{subject.folder.rpartition('/')[2]}/x/y")
 
 
 def test_warming_stops_when_its_time_is_up(subject: Subject) -> None:

@@ -99,8 +99,9 @@ def identified(kubernetes: Kubernetes) -> Iterator[Identified]:
         with serving({"/keys": json.loads(keys)}) as (issuer, _):
             teams = write_files(workspace, "http://127.0.0.1:1", f"{issuer}/keys", roles)
             layer = StoreLayer(Site(workspace, teams, {}))
-            for step in layer.prospect(teams.team("flights")).steps:
-                step.do()
+            for name in TEAMS:
+                for step in layer.prospect(teams.team(name)).steps:
+                    step.do()
             with server.running(home / "server", (admin,), iam=with_loose(roles.read_text())) as live:
                 for bucket in ("flights-data", "insights-data", "partner-drop"):
                     client_of(live.endpoint, admin.keys).create_bucket(Bucket=bucket)

@@ -79,11 +79,11 @@ def diff(
     kubeconfig: KubeconfigOption = None,
     context: ContextOption = None,
 ) -> None:
-    """Show where a team differs from its file, field by field. Exits with 1 when it does."""
+    """Show where a team differs from its file, field by field. Exits with 1 when it does, or when somebody gave rights by hand."""
     found, steps = _prospects(ctx, name, _layers(ctx, layer, kubeconfig, context))
     _tell(steps, lines=True)
     _remarks(found)
-    if steps:
+    if steps or any(one.strays for one in found):
         raise typer.Exit(DIFFERENT)
 
 
@@ -237,7 +237,7 @@ def _tell(steps: "Sequence[Step]", *, lines: bool) -> None:
 
 
 def _remarks(found: "Sequence[Prospect]") -> None:
-    for line in (line for one in found for line in one.remarks):
+    for line in (line for one in found for line in (*one.strays, *one.remarks)):
         remark(line)
 
 

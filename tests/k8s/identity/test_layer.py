@@ -18,7 +18,8 @@ from framework.tenancy.load import load_teams
 from framework.tenancy.places import EfsStore
 from framework.tenancy.render import as_yaml
 from k8s.identity.documents import access_point
-from k8s.identity.layer import StoreLayer, read_roles
+from k8s.identity.layer import StoreLayer
+from k8s.identity.roles import read_roles
 from tests.k8s.teams import team
 from tests.servers.identities import write_files
 
@@ -37,20 +38,29 @@ def roles(workspace: Path) -> dict[str, Any]:
     return read_roles(workspace / "roles.json")
 
 
-def test_roles_are_written_once_and_only_for_their_owner(workspace: Path) -> None:
+def applied(workspace: Path, *names: str) -> None:
+    for name in names:
+        done = teamspark(workspace, "apply", name, "--layer", "store")
+        assert done.exit_code == 0, done.stderr
+
+
+def named(workspace: Path) -> list[str]:
+    return [one["roleName"] for one in roles(workspace)["roles"]]
+
+
+def test_a_team_gets_its_role_and_nobody_else_one(workspace: Path) -> None:
     done = teamspark(workspace, "apply", "flights", "--layer", "store")
 
     assert done.exit_code == 0, done.stderr
     assert "the S3 server reads" in done.stderr
     assert stat.S_IMODE((workspace / "roles.json").stat().st_mode) == 0o600
-    assert [one["roleName"] for one in roles(workspace)["roles"]] == ["teamspark-flights", "teamspark-insights"]
+    assert named(workspace) == ["teamspark-flights"]
     assert teamspark(workspace, "apply", "flights", "--layer", "store").stdout == "'flights' is as its file says\n"
 
 
-def test_a_change_keeps_the_key_that_signs_sessions(workspace: Path) -> None:
-    teamspark(workspace, "apply", "flights", "--layer", "store")
+def test_a_grant_that_is_taken_back_is_taken_from_the_other_teams_role(workspace: Path) -> None:
+    applied(workspace, "flights", "insights")
     before = roles(workspace)
-    (workspace / "k8s/teams/insights.yaml").unlink()
     flights = load_teams(workspace).team("flights").model_copy(update={"grants": ()})
     (workspace / "k8s/teams/flights.yaml").write_text(as_yaml(flights))
 
@@ -58,14 +68,53 @@ def test_a_change_keeps_the_key_that_signs_sessions(workspace: Path) -> None:
     done = teamspark(workspace, "apply", "flights", "--layer", "store")
 
     assert looked.exit_code == 1
-    assert "teamspark-insights.role.roleName: teamspark-insights -> (absent)" in looked.stdout
+    assert "teamspark-insights.policy.document.Statement[3].Sid: Read0Objects -> (absent)" in looked.stdout
     assert before["sts"]["signingKey"] not in looked.stdout + looked.stderr + done.stdout
     assert roles(workspace)["sts"] == before["sts"]
-    assert [one["roleName"] for one in roles(workspace)["roles"]] == ["teamspark-flights"]
+    assert "flights-data" not in json.dumps(roles(workspace)["policies"][1])
 
 
-def test_a_grant_is_one_more_place_and_taking_it_back_takes_it(workspace: Path) -> None:
-    teamspark(workspace, "apply", "flights", "--layer", "store")
+def test_what_is_not_ours_stays(workspace: Path) -> None:
+    """Roles, settings, owner, mode and link: the file is somebody's, too."""
+    real = workspace / "elsewhere.json"
+    backup = {"roleName": "backup", "roleArn": "arn:aws:iam::role/backup", "attachedPolicies": ["backup"]}
+    told = {
+        "roles": [backup],
+        "policies": [{"name": "backup", "document": {}}],
+        "sts": {"signingKey": "abc"},
+        "extra": 1,
+    }
+    real.write_text(json.dumps(told))
+    real.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(real, 51003, 51003)
+    (workspace / "roles.json").symlink_to(real)
+
+    applied(workspace, "flights")
+    done = teamspark(workspace, "offboard", "flights", "--layer", "store", "--apply")
+
+    assert done.exit_code == 0, done.stderr
+    assert (workspace / "roles.json").is_symlink()
+    after = roles(workspace)
+    assert (after["roles"], after["policies"], after["sts"], after["extra"]) == (
+        told["roles"], told["policies"], told["sts"], told["extra"],
+    )  # fmt: skip
+    found = real.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert found.st_uid == (51003 if os.geteuid() == 0 else os.geteuid())
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(workspace: Path) -> None:
+    file = workspace / "k8s/platform.yaml"
+    file.write_text(file.read_text().replace("/roles.json", "/nowhere/roles.json"))
+
+    done = teamspark(workspace, "plan", "flights", "--layer", "store")
+
+    assert (done.exit_code, "no such folder" in done.stderr, "make the folder" in done.stderr) == (65, True, True)
+
+
+def test_a_grant_is_one_more_place(workspace: Path) -> None:
+    applied(workspace, "flights", "insights")
     insights = next(one for one in roles(workspace)["policies"] if one["name"] == "teamspark-insights")
     granted = insights["document"]["Statement"][-3:]
 
@@ -75,16 +124,19 @@ def test_a_grant_is_one_more_place_and_taking_it_back_takes_it(workspace: Path) 
     assert granted[1]["Condition"] == {"StringLike": {"s3:prefix": ["flights/flights.daily/ingest/*"]}}
 
 
-def test_whoever_leaves_takes_the_role_along(workspace: Path) -> None:
-    teamspark(workspace, "apply", "flights", "--layer", "store")
+def test_whoever_leaves_takes_the_role_along_and_nobody_gets_one(workspace: Path) -> None:
+    applied(workspace, "flights", "insights")
 
     done = teamspark(workspace, "offboard", "insights", "--layer", "store", "--apply")
 
     assert done.exit_code == 0, done.stderr
-    assert [one["roleName"] for one in roles(workspace)["roles"]] == ["teamspark-flights"]
-    teams = load_teams(workspace)
-    (step,) = StoreLayer(Site(workspace, teams, {})).farewell("flights").steps
+    assert named(workspace) == ["teamspark-flights"]
+    (step,) = StoreLayer(Site(workspace, load_teams(workspace), {})).farewell("flights").steps
     assert step.phase is Phase.revoke
+    nobody = teamspark(workspace, "offboard", "nosuch", "--layer", "store", "--apply")
+    assert "nothing of 'nosuch' is here" in nobody.stdout
+    applied(workspace, "flights")
+    assert named(workspace) == ["teamspark-flights"]  # insights has its file still, and stays away
 
 
 def test_aws_documents_of_a_team(workspace: Path) -> None:
@@ -114,7 +166,11 @@ def test_a_store_without_identities_is_told(workspace: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("{", "not JSON"), ("[]", "not the roles of a store")],
+    [
+        ("{", "not JSON"),
+        ("[]", "not the roles of a store"),
+        ('{"roles": 5, "policies": [1]}', "not the roles of a store"),
+    ],
 )
 def test_a_broken_file_is_told(workspace: Path, text: str, told: str) -> None:
     (workspace / "roles.json").write_text(text)
