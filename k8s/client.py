@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException, new_client_from_config_dict
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from framework.errors import ClusterUnavailable, ConfigError, PolicyError, SetupError, clip
 from k8s.render.objects import Obj, address
@@ -53,6 +53,10 @@ class Cluster:
             data = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError("not a kubeconfig", where=str(kubeconfig), got=clip(str(error), 120)) from error
+        if not isinstance(data, dict):
+            raise ConfigError(
+                "not a kubeconfig", where=str(kubeconfig), got="nothing" if data is None else f"a {type(data).__name__}"
+            )
         return cls.with_config(data, context, where=str(kubeconfig))
 
     @classmethod
@@ -181,6 +185,13 @@ def translated(where: str) -> Iterator[None]:
     except ResourceNotFoundError as error:
         raise SetupError("this cluster lacks a kind of object", where=where, got=clip(str(error), 120)) from error
     except (HTTPError, OSError) as error:
+        if isinstance(getattr(error, "reason", error), SSLError):
+            raise SetupError(
+                "the cluster's certificate is not one that this kubeconfig trusts",
+                where=where,
+                got=clip(str(error), 200),
+                next_step="correct certificate-authority-data in the kubeconfig",
+            ) from error
         raise ClusterUnavailable(
             "the cluster does not answer", where=where, got=clip(str(error), 200), next_step="run again when it does"
         ) from error
@@ -194,7 +205,12 @@ def _meaning(error: ApiException, where: str) -> Exception:
         case HTTPStatus.FORBIDDEN:
             return PolicyError("the cluster denies it", where=where, got=told)
         case HTTPStatus.UNAUTHORIZED:
-            return SetupError("the cluster does not know this identity", where=where, got=told)
+            return SetupError(
+                "the cluster does not know this identity",
+                where=where,
+                got=told,
+                next_step="renew the kubeconfig's user",
+            )
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY | HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
             return ConfigError("the cluster does not take it", where=where, got=told)
     return ClusterUnavailable("the cluster did not do it", where=where, got=told, next_step="run again")

@@ -99,7 +99,7 @@ class AirflowLayer:
 
     def decide(self, question: Question) -> Verdict:
         kind, colon, name = question.resource.partition(":")
-        if not colon or kind not in ("connection", "variable", "pool", "dag"):
+        if not (colon and name) or kind not in ("connection", "variable", "pool", "dag"):
             return Verdict(
                 NAME, None, "connection:NAME, variable:NAME, pool:NAME or dag:ID is what Airflow is asked for"
             )
@@ -126,10 +126,16 @@ class AirflowLayer:
             if done.returncode != 0:
                 raise ServerFailed(
                     "Airflow's database did not answer",
-                    got=done.stderr.strip().splitlines()[-1:] or done.returncode,
+                    got=_cause(done.stderr) or f"exit code {done.returncode}",
                     next_step="see that it is up and migrated: airflow db check",
                 )
             return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _cause(text: str) -> str:
+    """The last line that says something: SQLAlchemy's is an address."""
+    told = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("(Background", "[SQL"))]
+    return told[-1] if told else ""
 
 
 def make(site: Site) -> AirflowLayer:

@@ -72,6 +72,14 @@ class Scope:
 
         return load_teams(self.workspace, self.team_files)
 
+    def without_teams(self) -> "Scope":
+        """The same workspace as if it had no team files, for what must be possible while they are broken."""
+        from framework.tenancy.model import Teams
+
+        found = replace(self)
+        found.__dict__["teams"] = Teams(self.workspace, {})
+        return found
+
     @cached_property
     def shared(self) -> "World":
         """The teams and their stores, as production sees them. Raises: ConfigError."""

@@ -46,6 +46,9 @@ def collect(session: pytest.Session) -> list[pytest.Item]:
     absent = config.stash.setdefault(_ABSENT, {})
     parent = _Kits.from_parent(session, name="isolation", nodeid="isolation")
     items: list[pytest.Item] = []
+    known = {entry.name for entry in entry_points(group=GROUP)}
+    if unknown := set(config.getoption("--isolation-layer")) - known:
+        raise pytest.UsageError(f"no such layer: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     for name, entry in sorted((entry.name, entry) for entry in entry_points(group=GROUP)):
         if config.getoption("--isolation-layer") and name not in config.getoption("--isolation-layer"):
             continue
@@ -70,7 +73,10 @@ def _ground(config: pytest.Config) -> Ground:
     from framework.tenancy.load import find_workspace, load_teams
 
     workspace = find_workspace(Path(config.getoption("--isolation-workspace")))
-    options = dict(one.split("=", 1) for one in config.getoption("--isolation-option"))
+    given = config.getoption("--isolation-option")
+    if wrong := [one for one in given if "=" not in one]:
+        raise pytest.UsageError(f"--isolation-option is NAME=VALUE, not {', '.join(wrong)}")
+    options = dict(one.split("=", 1) for one in given)
     return Ground(workspace, load_teams(workspace), dict(os.environ), options)
 
 

@@ -38,6 +38,8 @@ def decide(question: Question, teams: Teams, task_path: TaskPath) -> Verdict:
         )
     bucket, _, key = question.resource.removeprefix(_S3).partition("/")
     action = _SHORT.get(question.action, question.action)
+    if action not in (LIST, *READ, *WRITE):
+        return Verdict(LAYER, None, f"of a key a store is asked {', '.join(_SHORT)}, or in AWS' words")
     place = allows(reach, action, bucket, key)
     if place is None:
         return Verdict(

@@ -19,6 +19,8 @@ from k8s.render.space import roles
 from k8s.tenant.admitting import Asked, refusals
 
 LAYER: Final = "kubernetes"
+FORM: Final = "namespace/kind, as flights/pods, or a file with a pod, is what a cluster is asked for"
+VERBS: Final = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 _FILES: Final = (".yaml", ".yml", ".json")
 
 
@@ -31,10 +33,12 @@ def decide(question: Question, teams: Teams, platform: Platform) -> Verdict:
     if not team.is_tenant:
         return Verdict(LAYER, None, f"{teams.file(team.team)} has no quota, limits and images: no part of a cluster")
     if question.resource.endswith(_FILES):
-        return _admission(team, platform, Path(question.resource))
+        return _admission(team, platform, question)
     space, slash, kind = question.resource.partition("/")
-    if "://" in question.resource or not slash:
-        return Verdict(LAYER, None, "namespace/kind, as flights/pods, is what a cluster is asked for")
+    if ":" in question.resource or not (space and slash and kind):
+        return Verdict(LAYER, None, FORM)
+    if question.action not in VERBS:
+        return Verdict(LAYER, None, f"of a kind a cluster is asked {', '.join(VERBS)}")
     return _rights(team.team, question.action, space, kind)
 
 
@@ -63,15 +67,25 @@ def _permitted(role: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     return ((verb, kind) for rule in role["rules"] for kind in rule["resources"] for verb in rule["verbs"])
 
 
-def _admission(team: Team, platform: Platform, file: Path) -> Verdict:
-    """Of a pod that the launcher makes; what no policy of ours denies is still held to Pod Security and the quota."""
+def _admission(team: Team, platform: Platform, question: Question) -> Verdict:
+    """Of a pod that the launcher makes. What no policy of ours denies is still held to Pod Security and the quota: not decided."""
+    file = Path(question.resource)
+    if question.action != "create":
+        return Verdict(LAYER, None, "a pod in a file is asked to be created: teamspark team explain TEAM create FILE")
     pod = _pod_in(file)
-    denied = refusals(asked_by_launcher(team, platform, pod))
+    space = pod["metadata"].get("namespace", team.team)
+    if space != team.team:
+        return Verdict(LAYER, False, f"no account of '{team.team}' has a role in namespace {space}")
+    try:
+        denied = refusals(asked_by_launcher(team, platform, pod))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "not a pod that a cluster takes", where=str(file), got=f"{type(error).__name__}: {error}"
+        ) from error
     if denied:
         return Verdict(LAYER, False, "; ".join(f"policy teamspark-pods: {message}" for message in denied))
-    return Verdict(
-        LAYER, True, "policy teamspark-pods has nothing against it; Pod Security 'restricted' and quota hold, too"
-    )
+    told = "policy teamspark-pods has nothing against it; Pod Security 'restricted', limits and quota decide besides"
+    return Verdict(LAYER, None, told)
 
 
 def asked_by_launcher(team: Team, platform: Platform, pod: Obj, user: str = "") -> Asked:

@@ -1,5 +1,6 @@
 """The layer ``kubernetes`` of ``teamspark team``: namespaces, limits, policies, accounts and roles of a team."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -116,6 +117,8 @@ def _kubeconfig(site: Site) -> Path:
     """Raises: ConfigError when there is none."""
     named = site.options.get(KUBECONFIG) or site.environ.get("KUBECONFIG")
     path = Path(named) if named else Path(site.environ.get("HOME", "/")) / _DEFAULT
+    if named and os.pathsep in named and not path.is_file():
+        raise ConfigError("one kubeconfig, not a list of them", got=named, next_step="name one: --kubeconfig FILE")
     if not path.is_file():
         raise ConfigError(
             "there is no kubeconfig",

@@ -17,6 +17,7 @@ from k8s.client import Cluster, Place
 from k8s.platform import load_platform
 from k8s.render.objects import GROUP, TEAM_LABEL, Obj
 from k8s.tenant.deciding import rights_of
+from k8s.tenant.survey import teams_of
 from k8s.testing.pods import DENIED_BY_POD_SECURITY, Pair, denied_by_policy, needed
 
 LAYER: Final = "kubernetes"
@@ -134,7 +135,18 @@ def kit(ground: Ground) -> ClusterKit:
     path = Path(named)
     load_platform(ground.workspace)
     admin = Cluster.of(path, ground.options.get("context"))
-    return ClusterKit(admin, pairs_of(ground.teams.by_name.values()), partial(account_of, admin))
+    return ClusterKit(admin, applied_pairs(ground, admin), partial(account_of, admin))
+
+
+def applied_pairs(ground: Ground, admin: Cluster) -> tuple[Pair, ...]:
+    """Of the tenants that are in the cluster. Raises: Unreachable for less than two, naming those that are not."""
+    there = teams_of(admin)
+    tenants = [team for team in ground.teams.by_name.values() if team.is_tenant]
+    here = [team for team in tenants if there.get(team.team) == "here"]
+    if len(here) < 2 <= len(tenants):
+        missing = [team.team for team in tenants if team not in here]
+        raise Unreachable(f"not applied: {', '.join(missing)}; first: teamspark team apply {missing[0]}")
+    return pairs_of(here)
 
 
 def pairs_of(teams: Iterable[Team]) -> tuple[Pair, ...]:

@@ -19,7 +19,8 @@ from framework.testing.isolation import Attack, Deed, Gap, Ground, Unreachable, 
 from k8s.client import Cluster
 from k8s.identity.documents import role_arn
 from k8s.platform import Platform, load_platform
-from k8s.testing.cluster import pairs_of
+from k8s.testing.cluster import applied_pairs
+from k8s.testing.pods import Pair
 from k8s.testing.requests import (
     NO_SIGNATURE,
     OPEN_POLICY,
@@ -189,14 +190,17 @@ def kit(ground: Ground) -> StoreKit:
     platform = load_platform(ground.workspace)
     cluster = Cluster.of(Path(named), ground.options.get("context"))
     return StoreKit(
-        places_of(ground, platform), partial(token_of, cluster), platform.audience, _operator(ground.environ)
+        places_of(ground, platform, applied_pairs(ground, cluster)),
+        partial(token_of, cluster),
+        platform.audience,
+        _operator(ground.environ),
     )
 
 
-def places_of(ground: Ground, platform: Platform) -> tuple[Place, ...]:
-    """Those of all tenants. Raises: Unreachable for a store that is in no bucket."""
+def places_of(ground: Ground, platform: Platform, pairs: Sequence[Pair]) -> tuple[Place, ...]:
+    """Those of the teams that attack. Raises: Unreachable for a store that is in no bucket."""
     found = []
-    for pair in pairs_of(ground.teams.by_name.values()):
+    for pair in pairs:
         name, store = pair.team.team, pair.team.store
         reach = reach_of(ground.teams, name, task_path)
         if reach is None or not isinstance(store, BucketStore):

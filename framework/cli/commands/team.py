@@ -13,6 +13,7 @@ from framework.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from framework.cli.scope import Scope
     from framework.tenancy.layers import Layer, Prospect, Step
     from framework.tenancy.model import Teams
 
@@ -124,7 +125,13 @@ def offboard(
     from framework.identity import check_team
     from framework.tenancy.layers import in_order, perform
 
-    found = [one.farewell(check_team(name)) for one in _layers(ctx, layer, kubeconfig, context)]
+    scope = scope_of(ctx)
+    try:
+        _ = scope.teams  # read once, here
+    except ConfigError as error:
+        remark(f"{error}\nwithout them '{name}' is taken away all the same", style="yellow")
+        scope = scope.without_teams()
+    found = [one.farewell(check_team(name)) for one in _layers_of(scope, layer, kubeconfig, context)]
     steps = in_order(found)
     if do:
         perform(steps, lambda step: say(f"{step.layer:<10} {step}"), again=_again(ctx, "offboard --apply", name, layer))
@@ -165,10 +172,12 @@ def list_teams(
 def explain(
     ctx: typer.Context,
     name: TeamName,
-    action: Annotated[str, typer.Argument(help="get, put, delete, list; or a verb of Kubernetes.")],
+    action: Annotated[str, typer.Argument(help="get, put, delete, list; a verb of Kubernetes; use.")],
     resource: Annotated[
         str,
-        typer.Argument(help="s3://bucket/key; namespace/kind, as flights/pods; a file with a pod; connection:NAME."),
+        typer.Argument(
+            help="s3://bucket/key; namespace/kind, as flights/pods; a file with a pod; connection:, variable:, pool: or dag:NAME."
+        ),
     ],
     json: JsonOption = False,
 ) -> None:
@@ -177,6 +186,9 @@ def explain(
 
     scope_of(ctx).teams.team(name)
     verdicts = [one.decide(Question(name, action, resource)) for one in _layers(ctx)]
+    if all(one.allowed is None for one in verdicts) and not resource.endswith((".yaml", ".yml", ".json")):
+        forms = [f"{one.layer}: {one.rule}" for one in verdicts]
+        raise ConfigError("no layer knows what is asked", got=f"{action} {resource}", details=forms)
     if json:
         as_json([{"layer": one.layer, "allowed": one.allowed, "rule": one.rule} for one in verdicts])
         return
@@ -198,9 +210,15 @@ def _layers(
     kubeconfig: Path | None = None,
     context: str | None = None,
 ) -> "tuple[Layer, ...]":
+    return _layers_of(scope_of(ctx), names, kubeconfig, context)
+
+
+def _layers_of(
+    scope: "Scope", names: "Sequence[str] | None", kubeconfig: Path | None, context: str | None
+) -> "tuple[Layer, ...]":
     from framework.cli.layers import layers_of
 
-    return layers_of(scope_of(ctx), names or (), kubeconfig=kubeconfig, context=context)
+    return layers_of(scope, names or (), kubeconfig=kubeconfig, context=context)
 
 
 def _prospects(ctx: typer.Context, name: str, layers: "Sequence[Layer]") -> "tuple[list[Prospect], tuple[Step, ...]]":

@@ -302,3 +302,52 @@ def test_what_is_no_team_file_is_told_beside_the_others(workspace: Path) -> None
         "odd.yaml:1: a file is not UTF-8 (the byte 0xff)",
         "sub.yaml:1: a file cannot be read (Is a directory)",
     ]
+
+
+BUCKET = "team: {name}\nowners: [a@b.c]\nstore: {{kind: s3, bucket: {bucket}, prefix: '{prefix}'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("bucket", "prefix", "more", "told"),
+    [
+        ("rain-data", "rain", "", "snow.yaml:1: store: rain-data/rain/snow/ is inside the place of 'rain'"),
+        ("rain-data", "RAIN", "", "is inside the place of 'rain', or around it"),
+        ("snow-data", "", 'writes: ["s3://rain-data/*"]\n', "writes: s3://rain-data/* is where 'rain' publishes"),
+        ("snow-data", "", 'reads: ["s3://rain-data/rain/rain.daily/*"]\n', "ask its owners for a grant"),
+        (
+            "snow-data",
+            "",
+            'reads: ["s3://snow-data/snow/*"]\n',
+            "reads: s3://snow-data/snow/* is where 'snow' publishes",
+        ),
+        ("rain-data", "", "", None),
+        ("snow-data", "", 'reads: ["s3://rain-data/landing/*"]\n', None),
+        ("snow-data", "", 'reads: ["s3://rain-data/rainy/*"]\n', None),
+    ],
+)
+def test_places_that_are_in_each_others_way(
+    workspace: Path, bucket: str, prefix: str, more: str, told: str | None
+) -> None:
+    put(workspace, "rain", BUCKET.format(name="rain", bucket="rain-data", prefix=""))
+    put(workspace, "snow", BUCKET.format(name="snow", bucket=bucket, prefix=prefix) + more)
+
+    with nullcontext() if told is None else pytest.raises(ConfigError) as error:
+        load_teams(workspace)
+
+    assert told is None or (error is not None and told in str(error.value))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("team: &x\n  a: *x\n", "an alias refers to what it stands in"),
+        (GOOD.replace("to: insights", "to: flights"), "grants are for other teams"),
+    ],
+)
+def test_what_refers_to_itself(workspace: Path, text: str, told: str) -> None:
+    put(workspace, "flights", text)
+
+    with pytest.raises(ConfigError) as error:
+        load_teams(workspace)
+
+    assert told in str(error.value)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from framework.errors import PolicyError
-from framework.tenancy.layers import Site, in_order
+from framework.tenancy.layers import Site, Verb, in_order
 from framework.tenancy.load import load_teams
 from k8s.client import Cluster
 from k8s.client import Place as Address
@@ -186,7 +186,8 @@ def test_cut_off_before_any_step_it_is_finished_by_the_same_command(
     mine = load_teams(place.workspace).team(third)
     while steps := in_order([layer(place).prospect(mine)]):
         assert limited(admin, third) or not rights(admin, third)
-        steps[0].do()  # one step, and no more: the next round looks anew
+        for step in steps[: 2 if steps[0].verb is Verb.wait else 1]:
+            step.do()  # one that changes something, and no more: the next round looks anew
         cuts += 1
         assert cuts < 60, [str(step) for step in steps]
 
@@ -312,3 +313,138 @@ def test_a_team_without_a_part_of_a_cluster(place: Place) -> None:
 
     assert done.exit_code == 0
     assert "no part of a cluster" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("", "got: nothing"), ("just a string", "got: a str"), ("[1]", "got: a list"), ("a: [", "not a kubeconfig")],
+)
+def test_what_is_no_kubeconfig(place: Place, text: str, told: str) -> None:
+    file = place.workspace / "config"
+    file.write_text(text)
+
+    done = Place(place.workspace, file).run("plan", "flights")
+
+    assert (done.exit_code, told in done.stderr) == (64, True), done.stderr
+
+
+def test_another_authority_is_no_outage(place: Place) -> None:
+    from base64 import b64encode
+
+    from k8s.local.certificates import Authority
+
+    config = yaml.safe_load(place.kubeconfig.read_text())
+    other = b64encode(Authority().certificate).decode()
+    config["clusters"][0]["cluster"]["certificate-authority-data"] = other
+    file = place.workspace / "config"
+    file.write_text(yaml.safe_dump(config))
+
+    done = Place(place.workspace, file).run("plan", "flights")
+
+    assert (done.exit_code, "not one that this kubeconfig trusts" in done.stderr) == (65, True), done.stderr
+
+
+def test_a_namespace_that_is_going_is_waited_for_by_who_runs_it(
+    place: Place, third: str, kubernetes: Kubernetes
+) -> None:
+    place.run("apply", third)
+    pinned = Address("v1", "Namespace", "", f"{third}-airflow")
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
+        "name": "held", "namespace": pinned.name, "finalizers": ["example.org/held"]}}  # fmt: skip
+    kubernetes.admin.create(held)
+    kubernetes.admin.delete(pinned)
+
+    done = place.run("apply", third)
+    rows = yaml.safe_load(place.run("list", "--json").stdout)
+
+    assert (done.exit_code, "is being taken away" in done.stderr) == (74, True), done.stderr
+    assert {row["team"]: row["kubernetes"] for row in rows}[third] == "going"
+    _free(kubernetes, pinned.name)
+
+
+def _free(kubernetes: Kubernetes, space: str) -> None:
+    from kubernetes.client import CoreV1Api
+    from kubernetes.config import new_client_from_config
+
+    core = CoreV1Api(new_client_from_config(str(kubernetes.plane.kubeconfig)))
+    core.patch_namespaced_config_map("held", space, {"metadata": {"finalizers": None}})
+
+
+def test_a_label_that_somebody_changed_can_be_put_back(place: Place, third: str, kubernetes: Kubernetes) -> None:
+    place.run("apply", third)
+    address = Address("v1", "Namespace", "", third)
+    found = kubernetes.admin.get(address)
+    assert found is not None
+    labels = {**found["metadata"]["labels"], "teamspark.io/team": "others"}
+    kubernetes.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": third, "labels": labels}})
+
+    done = place.run("apply", third)
+
+    assert done.exit_code == 64
+    assert (
+        f"kubectl label --overwrite ns {third} app.kubernetes.io/managed-by=teamspark teamspark.io/team={third}"
+        in done.stderr
+    )
+    labels["teamspark.io/team"] = third
+    kubernetes.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": third, "labels": labels}})
+    assert place.run("apply", third).exit_code == 0
+
+
+def test_without_its_rights_a_team_is_half_there(place: Place, third: str, kubernetes: Kubernetes) -> None:
+    place.run("apply", third)
+    kubernetes.admin.delete(Address(API, "RoleBinding", third, "driver"))
+
+    rows = yaml.safe_load(place.run("list", "--json").stdout)
+
+    assert {row["team"]: row["kubernetes"] for row in rows}[third] == "half"
+    steps = place.run("plan", third).stdout.splitlines()
+    assert [line.split()[1] for line in steps[:2]] == ["confine", "permit"]  # the policies are seen to hold again
+
+
+def test_a_broken_file_of_another_team_does_not_keep_one_here(place: Place, third: str) -> None:
+    place.run("apply", third)
+    place.file("insights").write_text("x")
+
+    done = place.run("offboard", third, "--apply")
+
+    assert done.exit_code == 0, done.stderr
+    assert "is taken away all the same" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("foo", "bar"), "no layer knows what is asked"),
+        (("get", ""), "no layer knows what is asked"),
+        (("jump", "s3://flights-data/flights/x"), "of a key a store is asked get, put, delete, list"),
+        (("", "flights/pods"), "of a kind a cluster is asked get, list"),
+        (("get", "connection:"), "connection:NAME, variable:NAME, pool:NAME or dag:ID"),
+    ],
+)
+def test_nonsense_is_told(place: Place, words: tuple[str, str], told: str) -> None:
+    done = place.run("explain", "flights", *words)
+
+    assert (done.exit_code, told in done.stderr) == (64, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        ("kind: Pod\nspec: {containers: 5}\n", 64, "not a pod that a cluster takes"),
+        ("kind: Pod\nspec: {containers: [{name: x}]}\n", 64, "not a pod that a cluster takes"),
+        ("kind: Pod\nmetadata: {labels: 5}\nspec: {containers: [{image: x}]}\n", 64, "not a pod that a cluster takes"),
+        ("kind: Service\n", 64, "no pod in this file"),
+        (
+            "kind: Pod\nmetadata: {namespace: insights}\nspec: {containers: [{image: x}]}\n",
+            0,
+            "has a role in namespace insights",
+        ),
+    ],
+)
+def test_odd_pods_are_told(place: Place, text: str, code: int, told: str) -> None:
+    file = place.workspace / "pod.yaml"
+    file.write_text(text)
+
+    done = place.run("explain", "flights", "create", str(file))
+
+    assert (done.exit_code, told in done.stdout + done.stderr) == (code, True), done.stderr
