@@ -2,9 +2,12 @@
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import psycopg
 import pytest
 
 from airflow_bindings.onboarding.postgres import connections_needed, database_roles, removal, statements
+from framework.servers.ports import free_port
 from tests.servers.postgres import Login, Postgres
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(240)]
@@ -180,3 +184,45 @@ def test_a_dag_processor_works_with_its_teams_role(metadata: Metadata, tmp_path:
     assert metadata.admin.rows("SELECT dag_id, bundle_name FROM dag") == [("flights.daily", "flights")], (
         done.stdout[-1500:] + done.stderr[-3000:]
     )
+
+
+COMPONENTS = {
+    "airflow_scheduler": ("scheduler", "--num-runs", "2", "--skip-serve-logs"),
+    "airflow_triggerer_flights": ("triggerer", "--team-name", "flights", "--skip-serve-logs"),
+    "airflow_api_server": ("api-server", "--workers", "1", "--port", "{port}"),
+}
+DENIED = ("InsufficientPrivilege", "permission denied")
+SEEN = {
+    "airflow_scheduler": "SELECT count(*) FROM job WHERE job_type = 'SchedulerJob'",
+    "airflow_triggerer_flights": "SELECT count(*) FROM job WHERE job_type = 'TriggererJob'",
+    "airflow_api_server": "SELECT count(*) FROM pg_stat_activity WHERE usename = 'airflow_api_server'",
+}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("role", COMPONENTS)
+def test_the_other_components_work_with_theirs(metadata: Metadata, tmp_path: Path, role: str) -> None:
+    """Each real component, until it has written that it runs; nothing that it does is denied."""
+    login, log = metadata.as_role(role), tmp_path / "log"
+    url = f"postgresql+psycopg://{login.user}:{login.password}@{login.host}:{login.port}/{login.database}"
+    environment = {
+        **os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+        "AIRFLOW__CORE__MULTI_TEAM": "True", "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+    }  # fmt: skip
+    words = [word.format(port=free_port()) for word in COMPONENTS[role]]
+    with log.open("w") as out, subprocess.Popen(
+        [sys.executable, "-m", "airflow", *words], env=environment, stdout=out, stderr=out, cwd=tmp_path, start_new_session=True
+    ) as process:  # fmt: skip
+        try:
+            deadline = time.monotonic() + 90
+            while metadata.admin.rows(SEEN[role])[0][0] == 0:
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < deadline, log.read_text()[-2000:]
+                time.sleep(0.3)
+            time.sleep(3)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    assert not [word for word in DENIED if word in log.read_text()], log.read_text()[-3000:]
