@@ -84,4 +84,6 @@ def alluxio(seaweed: Seaweed, s3_bucket: str, tmp_path_factory: pytest.TempPathF
     with running("flights", bucket, seaweed.admin.environment()) as cluster:
         live = Alluxio(cluster, directory, bucket)
         live.proxy.mount("/files", directory.root, {})
+        # A worker's first read of a bucket takes it some seconds, on a busy machine more than a probe may.
+        live.cache(bucket).warm(bucket, ["/flights/first"], within_s=60)
         yield live
