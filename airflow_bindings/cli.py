@@ -74,6 +74,27 @@ def run(
         run_dag(scope.workspace, scope.teams, leg, ground=Ground(store, cache))
 
 
+@app.command("database-roles")
+def print_database_roles(
+    ctx: typer.Context,
+    database: Annotated[str, typer.Argument(help="The database's name, on a PostgreSQL.")],
+    remove: Annotated[
+        str | None, typer.Option(help="A team that is gone: what takes its roles away, and no more.")
+    ] = None,
+) -> None:
+    """Print SQL for Airflow's database: a role for each component, and for each team where its code runs beside one.
+
+    For psql, as a superuser, once the database is migrated; the same again changes nothing. Passwords are set apart.
+    """
+    from airflow_bindings.onboarding.postgres import connections_needed, removal, statements
+
+    teams = tuple(scope_of(ctx).teams.by_name)
+    if remove is None:
+        typer.echo(f"-- max_connections of the server: {connections_needed(teams)} or more")
+    for line in statements(teams, database) if remove is None else removal(remove):
+        typer.echo(line)
+
+
 @app.command()
 def reconcile(ctx: typer.Context) -> None:
     """Find DAG ids that another team's bundle has taken over, in the Airflow of this environment. Exits with 1 when there are.

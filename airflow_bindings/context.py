@@ -33,7 +33,7 @@ def task_run(context: Mapping[str, Any], *, stored: tuple[str, str] | None = Non
     """
     dag_run, ti = context["dag_run"], context["ti"]
     dag_id, task_id = stored or (ti.dag_id, ti.task_id)
-    team = _team(dag_run.team_name, ti.dag_id)
+    team = require_team(dag_run.team_name, ti.dag_id)
     map_index = None if ti.map_index is None or ti.map_index < 0 else ti.map_index
     key = RunKey(team, dag_id, task_id, run_segment(record_of(dag_run)), map_index)
     run_path(key)
@@ -80,7 +80,8 @@ def zone_of(dag: Any) -> str:
     return name
 
 
-def _team(name: str | None, dag_id: str) -> str:
+def require_team(name: str | None, dag_id: str) -> str:
+    """The team that the server names, if the DAG is its own. Raises: PolicyError."""
     if name is None:
         raise PolicyError(
             "this run belongs to no team",

@@ -75,9 +75,10 @@ def violations(dag: Any, team: str | None) -> Iterator[str]:
 
 def _task_violations(task: Any, team: str | None) -> Iterator[str]:
     from airflow_bindings.assets import claimed_team
+    from framework.tenancy.names import Names
 
     pool = task.pool
-    if team is not None and not (pool in ("default_pool", team) or pool.startswith(f"{team}__")):
+    if team is not None and not Names(team).has_pool(pool):
         yield (
             f"task '{task.task_id}': pool '{clip(pool, 60)}' is not of team '{team}', so the task would wait for ever; "
             f"use 'default_pool', '{team}' or '{team}__<name>'"

@@ -39,11 +39,11 @@ def _hook(cls: type) -> type:
     class Scoped(cls):  # type: ignore[misc]  # the base is the caller's
         @classmethod
         def get_connection(cls, conn_id: str) -> Any:
-            return super().get_connection(scoped_id(conn_id, running_team()))
+            return super().get_connection(Names(running_team()).connection(conn_id))
 
         @classmethod
         async def aget_connection(cls, conn_id: str) -> Any:
-            return await super().aget_connection(scoped_id(conn_id, running_team()))
+            return await super().aget_connection(Names(running_team()).connection(conn_id))
 
     return Scoped
 
@@ -65,12 +65,7 @@ def scope_attributes(task: Any, team: str) -> None:
     """Every connection id that the task holds becomes the team's. Doing it twice changes nothing more."""
     for name, value in list(vars(task).items()):
         if name.endswith(_ENDS) and isinstance(value, str) and value:
-            object.__setattr__(task, name, scoped_id(value, team))
-
-
-def scoped_id(conn_id: str, team: str) -> str:
-    """``warehouse`` of ``flights`` is ``flights__warehouse``; what already is the team's stays."""
-    return Names(team).connection(conn_id)
+            object.__setattr__(task, name, Names(team).connection(value))
 
 
 def running_team() -> str:
@@ -90,11 +85,6 @@ def running_team() -> str:
 
 def team_of(context: Mapping[str, Any]) -> str:
     """As the server derived it from the bundle. Raises: PolicyError for a run of no team."""
-    team = context["dag_run"].team_name
-    if team is None:
-        raise PolicyError(
-            "this run belongs to no team",
-            expected="a DAG bundle with a team_name",
-            next_step="set team_name in [dag_processor] dag_bundle_config_list, then: airflow teams sync",
-        )
-    return str(team)
+    from airflow_bindings.context import require_team  # when a task runs, not when a file is parsed
+
+    return require_team(context["dag_run"].team_name, context["dag_run"].dag_id)

@@ -4,9 +4,9 @@ Airflow sets the foreign keys of connections, variables and pools to NULL when t
 So they go first, in the same transaction.
 """
 
-import json
 from typing import Any
 
+from airflow_bindings.bundles import teams_by_bundle
 from airflow_bindings.onboarding.rows import Found, Pool, Wanted
 from framework.tenancy.names import Names
 
@@ -27,7 +27,7 @@ def survey(team: str) -> Found:
         )
         return Found(
             team=_team_row(session, team) is not None,
-            listed=team in _listed(),
+            listed=team in teams_by_bundle().values(),
             pools={str(name): Pool(slots=slots, team=whose) for name, slots, whose in pools},
             connections=_named(session, team, Connection.conn_id, Connection.team_name),
             variables=_named(session, team, Variable.key, Variable.team_name),
@@ -102,10 +102,3 @@ def _bundles(session: Any, team: str) -> tuple[str, ...]:
 
     links = dag_bundle_team_association_table
     return tuple(session.scalars(select(links.c.dag_bundle_name).where(links.c.team_name == team)))
-
-
-def _listed() -> set[str]:
-    from airflow.configuration import conf
-
-    configured = json.loads(conf.get("dag_processor", "dag_bundle_config_list", fallback="[]") or "[]")
-    return {bundle["team_name"] for bundle in configured if bundle.get("team_name")}

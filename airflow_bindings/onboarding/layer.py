@@ -157,8 +157,11 @@ def _decided(team: str, kind: str, name: str) -> Verdict:
         )
         return Verdict(NAME, mine, rule)
     if kind == "pool":
-        mine = name in ("default_pool", Names(team).pool) or name.startswith(f"{team}__")
-        return Verdict(NAME, mine, "policy: pools of a team's tasks are default_pool, its own, and <team>__<name>")
+        return Verdict(
+            NAME,
+            Names(team).has_pool(name),
+            "policy: pools of a team's tasks are default_pool, its own, and <team>__<name>",
+        )
     owner, double, _ = name.partition("__")
     if not double or owner == team:
         return Verdict(NAME, True, f"the server gives {kind}s of the team, and everybody's")

@@ -11,9 +11,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from airflow_bindings.local.rest import Client, Reply
-from framework.testing.isolation import Attack, Deed, Gap, Ground, Refused, Unreachable, Wish, Witness
+from airflow_bindings.onboarding.layer import NAME as LAYER
+from framework.tenancy.layers import Site
+from framework.testing.isolation import Attack, Deed, Gap, Refused, Unreachable, Wish, Witness
 
-LAYER: Final = "airflow"
 URL: Final = "airflow_url"
 _NO: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED})
 _ADMIN: Final = "airflow_admin"
@@ -90,14 +91,14 @@ GAPS: Final = (
 )  # fmt: skip
 
 
-def kit(ground: Ground) -> AirflowKit:
+def kit(site: Site) -> AirflowKit:
     """What the entry point ``teamspark.isolation`` names. Raises: Unreachable."""
-    url = ground.options.get(URL)
-    named = [team for team in sorted(ground.teams.by_name) if f"{LAYER}_{team}" in ground.options]
+    url = site.options.get(URL)
+    named = [team for team in sorted(site.teams.by_name) if f"{LAYER}_{team}" in site.options]
     if url is None or len(named) < 2:
         raise Unreachable(f"needed: --isolation-option {URL}=http://..., and {LAYER}_<team>=user:password of two teams")
-    users = tuple(_user(url, team, ground.options[f"{LAYER}_{team}"]) for team in named)
-    admin = ground.options.get(_ADMIN)
+    users = tuple(_user(url, team, site.options[f"{LAYER}_{team}"]) for team in named)
+    admin = site.options.get(_ADMIN)
     return AirflowKit(users, None if admin is None else _user(url, "admin", admin))
 
 

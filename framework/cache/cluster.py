@@ -209,9 +209,7 @@ def _mount_all(proxy: Proxy, wanted: Wanted, notice: Notice) -> None:
     for number, (store, path) in enumerate(wanted.granted):
         if (store.access.scheme, store.access.endpoint) != (own.access.scheme, own.access.endpoint):
             continue
-        try:
-            _mount(proxy, f"{GRANTED}{number}", store, path)
-        except CacheUnavailable:
+        if not _mounts(proxy, f"{GRANTED}{number}", store, path):
             notice(
                 f"not before {store.uri(path)}: nothing is there yet, or it may not be listed; it is read from the store"
             )

@@ -6,7 +6,7 @@ Whoever looks at team files (``doctor``, ``team``, ``check``) is told every mist
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -25,8 +25,9 @@ def load_last_whole(workspace: Path, folder: Path | None, tell: Callable[[str], 
 
     Raises: ConfigError when they are broken and were never whole here.
     """
-    kept = workspace / KEPT
     source = workspace / TEAM_FILES if folder is None else folder
+    # Of each folder its own: stores of this machine have team files of their own.
+    kept = workspace / KEPT / sha256(str(source.resolve()).encode()).hexdigest()[:16]
     try:
         found = load_teams(workspace, folder)
     except ConfigError as error:
@@ -49,12 +50,22 @@ def _keep(source: Path, kept: Path) -> None:
             return
         kept.mkdir(parents=True, exist_ok=True)
         if not (kept / name).is_dir():
-            aside = Path(tempfile.mkdtemp(dir=kept))
-            for path in files:
-                shutil.copyfile(path, aside / path.name)
-            aside.rename(kept / name)
+            _copied(files, kept, name)
         turned = kept / f".{_POINTER}.{os.getpid()}"
         turned.symlink_to(name)
         turned.replace(pointer)
     except OSError:
         return
+
+
+def _copied(files: Iterable[Path], kept: Path, name: str) -> None:
+    """All or nothing: whoever made the same copy meanwhile has made it."""
+    aside = Path(tempfile.mkdtemp(dir=kept))
+    try:
+        for path in files:
+            shutil.copyfile(path, aside / path.name)
+        aside.rename(kept / name)
+    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not (kept / name).is_dir():
+            raise

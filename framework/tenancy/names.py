@@ -66,6 +66,10 @@ class Names:
         """Of its tasks in Airflow, which knows pools by one name for all teams."""
         return self.team
 
+    def has_pool(self, pool: str) -> bool:
+        """Whether its tasks may run in it: Airflow's own for everybody, the team's, and more of the team's."""
+        return pool in ("default_pool", self.pool) or pool.startswith(f"{self.pool}__")
+
     def connection(self, name: str) -> str:
         """What Airflow calls the team's own connection ``name``: in its database a name is one team's only."""
         return name if name.startswith(f"{self.team}__") else f"{self.team}__{name}"

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from typing import Final
 
 from framework.tenancy.model import Team
 from framework.tenancy.places import BucketStore, key_prefix
 
-_S3 = "s3://"
+_S3: Final = "s3://"
 
 
 def overlaps(teams: Iterable[Team]) -> Iterator[tuple[str, str, str]]:
@@ -23,8 +24,8 @@ def overlaps(teams: Iterable[Team]) -> Iterator[tuple[str, str, str]]:
         for other in found:
             root = _root(other)
             for key, patterns in (("reads", team.reads), ("writes", team.writes)):
-                for pattern in patterns if root is not None else ():
-                    if pattern.startswith(_S3) and _meets(pattern.removeprefix(_S3).removesuffix("*").lower(), root):
+                for pattern in patterns:
+                    if _names(pattern.lower(), root):
                         yield team.team, key, f"{pattern} is where '{other.team}' publishes: ask its owners for a grant"
 
 
@@ -32,6 +33,14 @@ def _root(team: Team) -> str | None:
     """``bucket/prefix/team/``, in small letters; None for a store that is in no bucket."""
     store = team.store
     return f"{store.bucket}/{key_prefix(store, team.team)}".lower() if isinstance(store, BucketStore) else None
+
+
+def _names(pattern: str, root: str | None) -> bool:
+    """Whether a place outside is in ``root``, or around it: a folder, or one key."""
+    if root is None or not pattern.startswith(_S3):
+        return False
+    place = pattern.removeprefix(_S3)
+    return _meets(place.removesuffix("*"), root) if place.endswith("/*") else place.startswith(root)
 
 
 def _meets(one: str | None, other: str | None) -> bool:

@@ -1,17 +1,15 @@
 """The frame of the isolation kit: attacks on the walls between teams, each with a witness that works where the wall is not.
 
 Which attacks there are, rooms say that know a wall: entry points of the group ``teamspark.isolation``, each a function of a
-``Ground`` that gives a ``Kit``. ``pytest --isolation`` runs them against the servers that the workspace names.
+``Site`` that gives a ``Kit``. ``pytest --isolation`` runs them against the servers that the workspace names.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from framework.errors import clip
-from framework.tenancy.model import Teams
 
 Deed = Callable[[], object]
 """What it returns is of no interest: that it did is."""
@@ -88,16 +86,6 @@ class Kit(Protocol):
 def everything_of(kit: Kit) -> tuple[One, ...]:
     """All that a kit does."""
     return (*kit.attacks(), *kit.wishes(), *kit.witnesses())
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What is attacked: the teams of a workspace, on the servers that ``environ`` and ``options`` name."""
-
-    workspace: Path
-    teams: Teams
-    environ: Mapping[str, str]
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Outcome(StrEnum):

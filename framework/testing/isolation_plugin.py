@@ -9,9 +9,9 @@ from typing import Any, Final
 import pytest
 
 from framework.errors import TeamsparkError
+from framework.tenancy.layers import Site
 from framework.testing.isolation import (
     Attack,
-    Ground,
     Kit,
     Matrix,
     One,
@@ -53,7 +53,7 @@ def collect(session: pytest.Session) -> list[pytest.Item]:
         if config.getoption("--isolation-layer") and name not in config.getoption("--isolation-layer"):
             continue
         try:
-            kit: Kit = entry.load()(_ground(config))
+            kit: Kit = entry.load()(_site(config))
             deeds = everything_of(kit)
         except (Unreachable, ImportError, TeamsparkError) as error:
             absent[name] = str(error)
@@ -69,7 +69,7 @@ def _named(one: One) -> str:
     return f"{one.layer}-{one.team}-wish-{one.name}" if isinstance(one, Wish) else f"{one.layer}-witness-{one.family}"
 
 
-def _ground(config: pytest.Config) -> Ground:
+def _site(config: pytest.Config) -> Site:
     from framework.tenancy.load import find_workspace, load_teams
 
     workspace = find_workspace(Path(config.getoption("--isolation-workspace")))
@@ -77,7 +77,7 @@ def _ground(config: pytest.Config) -> Ground:
     if wrong := [one for one in given if "=" not in one]:
         raise pytest.UsageError(f"--isolation-option is NAME=VALUE, not {', '.join(wrong)}")
     options = dict(one.split("=", 1) for one in given)
-    return Ground(workspace, load_teams(workspace), dict(os.environ), options)
+    return Site(workspace, load_teams(workspace), dict(os.environ), options)
 
 
 class _Kits(pytest.Collector):

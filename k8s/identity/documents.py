@@ -8,12 +8,11 @@ from framework.storage.paths import task_path
 from framework.tenancy.iam import PROVIDER, Dialect, Document, bucket_policy, policy, trust
 from framework.tenancy.model import Team, Teams
 from framework.tenancy.names import Names
-from framework.tenancy.places import BucketStore, EfsStore
+from framework.tenancy.places import EfsStore
 from framework.tenancy.reach import reach_of
 from k8s.platform import Platform, StoreIdentity
 
-DOCUMENTS: Final = ("trust", "policy", "bucket_policy", "lifecycle", "access_point")
-_FOLDER_MODE: Final = "0750"
+FOLDER_MODE: Final = "0750"
 
 
 def role_arn(platform: Platform, team: str) -> str:
@@ -47,7 +46,7 @@ def access_point(team: str, store: EfsStore) -> Document:
     root: Document = {"Path": path}
     if store.uid is None or store.gid is None:
         return {"RootDirectory": root}
-    owner = {"OwnerUid": store.uid, "OwnerGid": store.gid, "Permissions": store.mode or _FOLDER_MODE}
+    owner = {"OwnerUid": store.uid, "OwnerGid": store.gid, "Permissions": store.mode or FOLDER_MODE}
     return {
         "PosixUser": {"Uid": store.uid, "Gid": store.gid},
         "RootDirectory": {**root, "CreationInfo": owner},
@@ -93,10 +92,6 @@ def token_service(where: StoreIdentity, signing_key: str) -> dict[str, str]:
     return {
         "tokenDuration": where.session, "maxSessionLength": "12h", "issuer": "teamspark", "signingKey": signing_key,
     }  # fmt: skip
-
-
-def uses_bucket(team: Team) -> bool:
-    return isinstance(team.store, BucketStore)
 
 
 def roles_in(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from framework.storage.paths import task_path
 from framework.tenancy.layers import Phase, Prospect, Question, Site, Step, Verb, Verdict
 from framework.tenancy.model import Team
 from framework.tenancy.places import BucketStore, EfsStore
+from k8s.identity.deciding import LAYER as NAME
 from k8s.identity.deciding import decide
-from k8s.identity.documents import aws_documents, roles_in, seaweedfs_roles, uses_bucket
+from k8s.identity.documents import FOLDER_MODE, aws_documents, roles_in, seaweedfs_roles
 from k8s.identity.roles import changed, read_roles, require_place, teams_in, without, write_roles
 from k8s.platform import FILE as PLATFORM_FILE
 from k8s.platform import NO_ACCOUNT, Platform, StoreIdentity, load_platform
 from k8s.tenant.differences import differences
 
-NAME: Final = "store"
 _AWS: Final = "AWS' role and policies are documents: teamspark team render {team} --layer store"
 _WITHOUT: Final = (
     "no roles of {endpoint} are known (store_identity in k8s/platform.yaml): a store without identities is no wall; "
@@ -46,7 +46,7 @@ class StoreLayer:
     def prospect(self, team: Team) -> Prospect:
         if isinstance(team.store, EfsStore):
             return Prospect(tuple(_folder_steps(team.team, team.store)))
-        if not uses_bucket(team):
+        if not isinstance(team.store, BucketStore):
             return Prospect(remarks=(f"{NAME}: a directory of this machine has no identities: no wall",))
         where = self._server()
         if where is None:
@@ -121,7 +121,7 @@ def _folder_steps(team: str, store: EfsStore) -> Iterator[Step]:
     folder = Path(store.root) / team
     if store.uid is None or store.gid is None:
         return
-    mode = int(store.mode or "0750", 8)
+    mode = int(store.mode or FOLDER_MODE, 8)
     found = folder.stat() if folder.exists() else None
     if found is not None and (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (store.uid, store.gid, mode):
         return

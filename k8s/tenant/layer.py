@@ -15,12 +15,12 @@ from k8s.client import Cluster, Place
 from k8s.platform import Platform, load_platform
 from k8s.render.objects import RBAC, as_yaml
 from k8s.render.team import cluster_objects, team_objects
+from k8s.tenant.deciding import LAYER as NAME
 from k8s.tenant.deciding import decide
 from k8s.tenant.plan import Change, changes, needs_wait
 from k8s.tenant.survey import refuse_foreign, strangers, survey, teams_of
 from k8s.tenant.waiting import apply_when_served, await_gone, await_policies
 
-NAME: Final = "kubernetes"
 KUBECONFIG: Final = "kubeconfig"
 CONTEXT: Final = "context"
 _DEFAULT: Final = ".kube/config"

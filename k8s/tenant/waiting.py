@@ -8,7 +8,7 @@ from framework.errors import ClusterUnavailable, PolicyError, SetupError
 from k8s.client import Cluster, Place
 from k8s.pods import small_pod
 from k8s.render.admission import FOREIGN_IMAGE
-from k8s.render.objects import Obj
+from k8s.render.objects import GROUP, Obj
 
 HELD_S: Final = 30.0
 """Policies take hold within a second or two; a cluster that takes this long has another trouble."""
@@ -39,13 +39,16 @@ def await_policies(cluster: Cluster, team: str, within_s: float = HELD_S) -> Non
 
 
 def apply_when_served(cluster: Cluster, one: Obj, within_s: float = HELD_S) -> None:
-    """Apply an object whose kind may have been defined a moment ago. Raises: what ``Cluster.apply`` raises, at the end."""
+    """Apply an object; one of a kind of ours, which may have been defined a moment ago, until it is served.
+
+    Raises: what ``Cluster.apply`` raises.
+    """
     deadline = time.monotonic() + within_s
     while True:
         try:
             cluster.apply(one)
         except SetupError:
-            if time.monotonic() > deadline:
+            if not one["apiVersion"].startswith(f"{GROUP}/") or time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_S)
         else:

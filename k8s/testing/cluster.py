@@ -6,21 +6,20 @@ Nothing stays: pods are asked for without being made, and the namespace of the w
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from framework.errors import ConfigError, PolicyError
+from framework.tenancy.layers import Site
 from framework.tenancy.model import Team
 from framework.tenancy.names import Names
-from framework.testing.isolation import Attack, Deed, Gap, Ground, Refused, Unreachable, Wish, Witness
+from framework.testing.isolation import Attack, Deed, Gap, Refused, Unreachable, Wish, Witness
 from k8s.client import Cluster, Place
-from k8s.platform import load_platform
 from k8s.render.objects import GROUP, TEAM_LABEL, Obj
-from k8s.tenant.deciding import rights_of
+from k8s.tenant.deciding import LAYER, rights_of
+from k8s.tenant.layer import KubernetesLayer
 from k8s.tenant.survey import teams_of
 from k8s.testing.pods import DENIED_BY_POD_SECURITY, Pair, denied_by_policy, needed
 
-LAYER: Final = "kubernetes"
 OPEN: Final = "teamspark-isolation"
 """A namespace that is no team's: the witnesses work there."""
 _RBAC: Final = "rbac.authorization.k8s.io/v1"
@@ -127,21 +126,16 @@ _DOORS: Final = ("exec?command=id", "attach", "portforward", "proxy/", "ephemera
 _PORT: Final = {"ports": [{"port": 7078}], "clusterIP": "None"}
 
 
-def kit(ground: Ground) -> ClusterKit:
-    """What the entry point ``teamspark.isolation`` names. Raises: Unreachable, and what ``Cluster.of`` raises."""
-    named = ground.options.get("kubeconfig") or ground.environ.get("KUBECONFIG")
-    if not named:
-        raise Unreachable("no cluster: --isolation-option kubeconfig=FILE, or KUBECONFIG")
-    path = Path(named)
-    load_platform(ground.workspace)
-    admin = Cluster.of(path, ground.options.get("context"))
-    return ClusterKit(admin, applied_pairs(ground, admin), partial(account_of, admin))
+def kit(site: Site) -> ClusterKit:
+    """What the entry point ``teamspark.isolation`` names. Raises: Unreachable, and what the layer raises."""
+    admin = KubernetesLayer(site).cluster
+    return ClusterKit(admin, applied_pairs(site, admin), partial(account_of, admin))
 
 
-def applied_pairs(ground: Ground, admin: Cluster) -> tuple[Pair, ...]:
+def applied_pairs(site: Site, admin: Cluster) -> tuple[Pair, ...]:
     """Of the tenants that are in the cluster. Raises: Unreachable for less than two, naming those that are not."""
     there = teams_of(admin)
-    tenants = [team for team in ground.teams.by_name.values() if team.is_tenant]
+    tenants = [team for team in site.teams.by_name.values() if team.is_tenant]
     here = [team for team in tenants if there.get(team.team) == "here"]
     if len(here) < 2 <= len(tenants):
         missing = [team.team for team in tenants if team not in here]

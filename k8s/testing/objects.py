@@ -7,18 +7,20 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, Final
 
 from framework.storage.keys import Keys
 from framework.storage.paths import task_path
+from framework.tenancy.layers import Site
 from framework.tenancy.names import Names
 from framework.tenancy.places import BucketStore
 from framework.tenancy.reach import reach_of
-from framework.testing.isolation import Attack, Deed, Gap, Ground, Unreachable, Wish, Witness
+from framework.testing.isolation import Attack, Deed, Gap, Unreachable, Wish, Witness
 from k8s.client import Cluster
+from k8s.identity.deciding import LAYER
 from k8s.identity.documents import role_arn
 from k8s.platform import Platform, load_platform
+from k8s.tenant.layer import KubernetesLayer
 from k8s.testing.cluster import applied_pairs
 from k8s.testing.pods import Pair
 from k8s.testing.requests import (
@@ -37,7 +39,6 @@ from k8s.testing.requests import (
     use,
 )
 
-LAYER: Final = "store"
 _REGION: Final = "us-east-1"
 
 
@@ -180,29 +181,24 @@ GAPS: Final = (
 )
 
 
-def kit(ground: Ground) -> StoreKit:
-    """What the entry point ``teamspark.isolation`` names. Raises: Unreachable, and what ``Cluster.of`` raises."""
-    named = ground.options.get("kubeconfig") or ground.environ.get("KUBECONFIG")
-    if not named:
-        raise Unreachable(
-            "service accounts' tokens come from a cluster: --isolation-option kubeconfig=FILE, or KUBECONFIG"
-        )
-    platform = load_platform(ground.workspace)
-    cluster = Cluster.of(Path(named), ground.options.get("context"))
+def kit(site: Site) -> StoreKit:
+    """What the entry point ``teamspark.isolation`` names. Raises: Unreachable, and what the layer raises."""
+    cluster = KubernetesLayer(site).cluster  # which makes service accounts' tokens
+    platform = load_platform(site.workspace)
     return StoreKit(
-        places_of(ground, platform, applied_pairs(ground, cluster)),
+        places_of(site, platform, applied_pairs(site, cluster)),
         partial(token_of, cluster),
         platform.audience,
-        _operator(ground.environ),
+        _operator(site.environ),
     )
 
 
-def places_of(ground: Ground, platform: Platform, pairs: Sequence[Pair]) -> tuple[Place, ...]:
+def places_of(site: Site, platform: Platform, pairs: Sequence[Pair]) -> tuple[Place, ...]:
     """Those of the teams that attack. Raises: Unreachable for a store that is in no bucket."""
     found = []
     for pair in pairs:
         name, store = pair.team.team, pair.team.store
-        reach = reach_of(ground.teams, name, task_path)
+        reach = reach_of(site.teams, name, task_path)
         if reach is None or not isinstance(store, BucketStore):
             raise Unreachable(f"the store of '{name}' is in no bucket")
         found.append(Place(name, reach, store.endpoint, store.region or _REGION, role_arn(platform, name)))

@@ -61,6 +61,9 @@ def test_the_page(kubernetes: Kubernetes, tmp_path: Path) -> None:
     told = list(said.values())
     assert ["weather", "yes", "here", "here", "here"] in [line.split() for line in told[2].splitlines()]
     assert "spec.hard.pods: 40 -> 30" in next(text for text in told if "spec.hard.pods" in text)
+    assert "CREATE POLICY airflow_dag_processor_weather_connection" in next(
+        text for text in told if "max_connections" in text
+    )
     assert "refused" in told[-1]
     assert "BREACH" not in told[-1]
     assert ["weather", "yes", "-", "-", "-"] in [line.split() for line in told[-3].splitlines()]

@@ -47,13 +47,12 @@ class Identified:
 
     @property
     def places(self) -> "dict[str, Place]":
-        from framework.testing.isolation import Ground
         from k8s.platform import load_platform
         from k8s.testing.cluster import pairs_of
         from k8s.testing.objects import places_of
 
-        ground = Ground(self.workspace, self.teams, {})
-        found = places_of(ground, load_platform(self.workspace), pairs_of(self.teams.by_name.values()))
+        site = Site(self.workspace, self.teams, {})
+        found = places_of(site, load_platform(self.workspace), pairs_of(self.teams.by_name.values()))
         return {one.team: one for one in found}
 
     def token(self, space: str, account: str, audience: str) -> str:

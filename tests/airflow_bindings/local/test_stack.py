@@ -32,7 +32,7 @@ from airflow.sdk import BaseHook
 def host(name):
     try:
         return BaseHook.get_connection(name).host
-    except Exception as error:
+    except Exception as error:  # whatever it is, its name is the answer
         return type(error).__name__
 
 with DAG("{team}.daily", schedule="@daily", start_date=datetime(2013, 1, 1), catchup=False):

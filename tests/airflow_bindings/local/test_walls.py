@@ -26,7 +26,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 def tried(deed):
     try:
         return str(deed())
-    except Exception as error:
+    except Exception as error:  # whatever it is, its name is the answer
         return f"{{type(error).__name__}}"
 
 def written(key, value):

@@ -68,9 +68,25 @@ def test_where_nothing_can_be_kept_nothing_is(workspace: Path) -> None:
         load_last_whole(workspace, None, lambda _: None)
 
 
+def test_another_folder_of_team_files_is_not_taken_for_this_one(workspace: Path) -> None:
+    other = workspace / "others"
+    other.mkdir()
+    (other / "bakers.yaml").write_text(TEAM.format(name="bakers", root="elsewhere"))
+    load_last_whole(workspace, other, lambda _: None)
+    (workspace / "k8s/teams/bakers.yaml").write_text("[")
+
+    with pytest.raises(ConfigError):
+        load_last_whole(workspace, None, lambda _: None)
+    (other / "bakers.yaml").write_text("[")
+    (kept,) = load_last_whole(workspace, other, lambda _: None).by_name.values()
+    assert getattr(kept.store, "root", "") == "elsewhere"
+
+
 def test_a_copy_that_was_cut_off_is_not_taken(workspace: Path) -> None:
     """Only what the pointer names counts."""
-    (workspace / KEPT / "tmpabc").mkdir(parents=True)
+    loaded(workspace, [])
+    (pointer,) = (workspace / KEPT).glob("*/whole")
+    pointer.unlink()
     (workspace / "k8s/teams/bakers.yaml").write_text("[")
 
     with pytest.raises(ConfigError):

@@ -320,6 +320,8 @@ BUCKET = "team: {name}\nowners: [a@b.c]\nstore: {{kind: s3, bucket: {bucket}, pr
             'reads: ["s3://snow-data/snow/*"]\n',
             "reads: s3://snow-data/snow/* is where 'snow' publishes",
         ),
+        ("snow-data", "", 'reads: ["s3://rain-data/rain/x.csv"]\n', "ask its owners for a grant"),
+        ("snow-data", "", 'reads: ["s3://rain-data/ra"]\n', None),
         ("rain-data", "", "", None),
         ("snow-data", "", 'reads: ["s3://rain-data/landing/*"]\n', None),
         ("snow-data", "", 'reads: ["s3://rain-data/rainy/*"]\n', None),
