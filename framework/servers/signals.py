@@ -1,15 +1,22 @@
 """A process that cleans up when it is told to go."""
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 SIGNALLED: Final = 128
 """A process that a signal ended has this and the signal's number for its exit code, as shells have it."""
 # The terminal closing is an end like any other.
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_AGAIN_S: Final = 0.02
+
+
+class Leave(SystemExit):
+    """Raised where the signal found the program."""
 
 
 @contextmanager
@@ -19,11 +26,29 @@ def interruptible() -> Iterator[None]:
     def leave(number: int, _: FrameType | None) -> None:
         for name in SIGNALS:
             signal.signal(name, signal.SIG_IGN)
-        raise SystemExit(SIGNALLED + number)
+        raise Leave(SIGNALLED + number)
 
-    before = {name: signal.signal(name, leave) for name in SIGNALS}
-    try:
+    def lost(unraisable: Any) -> None:
+        """A signal may find the program where Python drops what is raised (a ``__del__``, just after a fork)."""
+        if isinstance(unraisable.exc_value, Leave):
+            _again(unraisable.exc_value.code - SIGNALLED, leave)
+        else:
+            hook(unraisable)
+
+    hook = sys.unraisablehook
+    with ExitStack() as undo:
+        for name in SIGNALS:
+            undo.callback(signal.signal, name, signal.signal(name, leave))
+        undo.callback(setattr, sys, "unraisablehook", hook)
+        sys.unraisablehook = lost
         yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+
+
+def _again(number: int, leave: Any) -> None:
+    """From a thread, because raised from here it would be dropped too."""
+    signal.signal(number, leave)
+    main = threading.main_thread().ident
+    assert main is not None, "it runs: signals are handled in it"
+    timer = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, number))
+    timer.daemon = True
+    timer.start()
