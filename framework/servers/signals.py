@@ -18,6 +18,10 @@ _AGAIN_S: Final = 0.02
 class Leave(SystemExit):
     """Raised where the signal found the program."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__(SIGNALLED + number)
+        self.number = number
+
 
 @contextmanager
 def interruptible() -> Iterator[None]:
@@ -26,12 +30,12 @@ def interruptible() -> Iterator[None]:
     def leave(number: int, _: FrameType | None) -> None:
         for name in SIGNALS:
             signal.signal(name, signal.SIG_IGN)
-        raise Leave(SIGNALLED + number)
+        raise Leave(number)
 
     def lost(unraisable: Any) -> None:
         """A signal may find the program where Python drops what is raised (a ``__del__``, just after a fork)."""
         if isinstance(unraisable.exc_value, Leave):
-            _again(unraisable.exc_value.code - SIGNALLED, leave)
+            _again(unraisable.exc_value.number, leave)
         else:
             hook(unraisable)
 
