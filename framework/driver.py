@@ -1,6 +1,6 @@
 """The process that a launcher starts: reads an exported configuration, runs the job, leaves a result.
 
-    python -m framework.driver --config FILE --result FILE [--connections FILE]
+    python -m framework.driver --config FILE --result FILE [--connections FILE] [--platform FILE]
 
 Exit codes: 0 published (also when superseded by a newer attempt), 64 wrong configuration, 65 final error,
 74 retryable error, 75 an input is not published yet, 130 interrupted. The result file says the same, in JSON, and appears
@@ -8,10 +8,11 @@ whole or not; an interrupted run leaves none.
 """
 
 import argparse
+import json
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from framework.config import ExportedConfig, RunResult
 from framework.connections import NONE, Connections, read_connections
-from framework.errors import TeamsparkError
+from framework.errors import ConfigError, TeamsparkError, clip
 from framework.job import build_job, contract_of, load_job
 from framework.plan import PlanRequest
 from framework.report import failed, lines
@@ -45,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     try:
-        result, code = run_exported(config, _taken(arguments.connections)), 0
+        platform = platform_settings(arguments.platform, os.environ)
+        result, code = run_exported(config, _taken(arguments.connections), platform), 0
     except TeamsparkError as error:
         result, code = failed(config, error), error.exit_code
     except KeyboardInterrupt:
@@ -57,8 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def run_exported(config: ExportedConfig, connections: Connections = NONE) -> RunResult:
-    """Run ``config`` against the world its workspace describes. Raises: every leaf of TeamsparkError."""
+def run_exported(
+    config: ExportedConfig, connections: Connections = NONE, platform: Mapping[str, str] | None = None
+) -> RunResult:
+    """Run ``config`` against the world its workspace describes. ``platform``: Spark's settings where it is launched.
+
+    Raises: every leaf of TeamsparkError.
+    """
     # Whoever wrote the file may have asked nobody.
     require_allowed(config.spark_conf, where=str(config.key))
     workspace = Path(config.workspace)
@@ -69,7 +76,7 @@ def run_exported(config: ExportedConfig, connections: Connections = NONE) -> Run
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team))
     request = PlanRequest(config, contract_of(job_class))
-    options = RunOptions(session=partial(_session, request, world), who=who())
+    options = RunOptions(session=partial(_session, request, world, platform or {}), who=who())
     return execute(request, job, world, options)
 
 
@@ -78,7 +85,23 @@ def who() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _session(request: PlanRequest, world: World, extra: "Extra") -> AbstractContextManager["SparkSession"]:
+def platform_settings(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """The file's settings, a JSON object of texts, and the address of the pod that this runs in. Raises: ConfigError."""
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError("not a file of Spark settings", where=str(path), got=clip(str(error))) from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise ConfigError("not a file of Spark settings", where=str(path), expected="a JSON object of texts")
+    address = environ.get("POD_IP")
+    return found | ({"spark.driver.host": address, "spark.driver.bindAddress": address} if address else {})
+
+
+def _session(
+    request: PlanRequest, world: World, platform: Mapping[str, str], extra: "Extra"
+) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
     from framework.runner.stores import endpoints, jar_sets
     from framework.spark.archive import archive_home
@@ -90,7 +113,9 @@ def _session(request: PlanRequest, world: World, extra: "Extra") -> AbstractCont
     settings = SessionSettings(
         app_name=str(config.key),
         conf=config.spark_conf,
-        archive_dir=archive_home(),
+        platform=platform,
+        # A pod has no time to build one for itself alone.
+        archive_dir=None if platform else archive_home(),
         short_job=config.short_job,
         stores=store_access(endpoints(request, world), extra, jars=jar_sets(request)),
     )
@@ -108,6 +133,9 @@ def _taken(path: Path | None) -> Connections:
 
 
 def _leave(result: RunResult, path: Path) -> None:
+    if path.exists():  # made by whoever reads it once this process has ended; it cannot be replaced
+        path.write_bytes(result.message_bytes())
+        return
     whole = path.with_name(f".{path.name}.{os.getpid()}")
     whole.write_bytes(result.message_bytes())
     whole.replace(path)
@@ -118,6 +146,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, help="the exported configuration")
     parser.add_argument("--result", type=Path, required=True, help="where the result is left")
     parser.add_argument("--connections", type=Path, help="secrets for this run, in a file that only its owner can read")
+    parser.add_argument("--platform", type=Path, help="Spark settings of where this runs, which nobody overrides")
     return parser
 
 

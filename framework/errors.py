@@ -21,6 +21,7 @@
         ├── DeliveryFailed         a destination did not take an output
         ├── Superseded             a newer try owns this run key
         ├── ClusterUnavailable     Kubernetes did not answer, or not now
+        ├── NoRoom                 others of the team use what a run needs
         ├── RunLost                a driver vanished without a result
         └── ServerFailed           a server of this machine ended, or did not do its work in time
 
@@ -222,6 +223,10 @@ class Superseded(RetryableError):
 
 class ClusterUnavailable(RetryableError):
     """Kubernetes' API server did not answer, or asked to come back later."""
+
+
+class NoRoom(RetryableError):
+    """The team's other runs use what this one needs; it waits until some of them end."""
 
 
 class RunLost(RetryableError):

@@ -1,7 +1,8 @@
 """The one door to a cluster's API: server-side apply under one name, and what an answer means. The only importer of the client."""
 
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,10 +12,11 @@ from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException, new_client_from_config_dict
 from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
+from kubernetes.dynamic.exceptions import ConflictError, GoneError, NotFoundError, ResourceNotFoundError
+from kubernetes.watch.watch import iter_resp_lines
 from urllib3.exceptions import HTTPError, SSLError
 
-from framework.errors import ClusterUnavailable, ConfigError, PolicyError, SetupError, clip
+from framework.errors import ClusterUnavailable, ConfigError, NoRoom, PolicyError, SetupError, TeamsparkError, clip
 from k8s.render.objects import Obj, address
 
 MANAGER: Final = "teamspark"
@@ -22,6 +24,24 @@ TIMEOUT_S: Final = (5, 20)
 """To connect, and to read."""
 _MESSAGE_CHARS: Final = 600
 _REFUSED: Final = " is forbidden: "
+_NO_QUOTA: Final = "exceeded quota: "
+
+
+class Conflict(ConfigError):
+    """Somebody else was first: the name is taken, or the object is not any more what it was."""
+
+
+_NOT_TAKEN: Final = (ConfigError, "the cluster does not take it", None)
+_BY_STATUS: Final[Mapping[int, tuple[type[TeamsparkError], str, str | None]]] = {
+    HTTPStatus.CONFLICT: (Conflict, "the cluster has another already", None),
+    HTTPStatus.FORBIDDEN: (PolicyError, "the cluster denies it", None),
+    HTTPStatus.UNAUTHORIZED: (
+        SetupError, "the cluster does not know this identity", "renew the kubeconfig's user",
+    ),
+    HTTPStatus.BAD_REQUEST: _NOT_TAKEN,
+    HTTPStatus.NOT_FOUND: _NOT_TAKEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY: _NOT_TAKEN,
+}  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -109,6 +129,29 @@ class Cluster:
                 return ()
             return tuple(one.to_dict() for one in found.items)
 
+    def watch(
+        self, api: str, kind: str, *, namespace: str | None = None, since: str | None = None, lives_s: int = 60
+    ) -> Iterator[tuple[str, Obj]]:
+        """What becomes of a kind after version ``since`` of its list: ADDED, MODIFIED or DELETED, and the object.
+
+        Without ``since`` it begins with all there are, as ADDED. It ends after ``lives_s``, or when the server no longer
+        knows ``since``: then list again. Raises: as ``apply``.
+        """
+        with translated(kind):
+            try:
+                found = self._kind(api, kind).get(
+                    namespace=namespace, resource_version=since, watch=True, timeout_seconds=lives_s,
+                    serialize=False, _request_timeout=(TIMEOUT_S[0], lives_s + TIMEOUT_S[0]),
+                )  # fmt: skip
+            except GoneError:
+                return
+            with closing(found):  # closed, not given back: somebody may leave in the middle of an answer
+                for line in iter_resp_lines(found):
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        return
+                    yield event["type"], event["object"]
+
     def create(self, one: Obj, *, dry_run: bool = False) -> Obj:
         """As anybody would. Raises: as ``apply``."""
         with translated(str(Place.of({**one, "metadata": {"name": "(new)", **one["metadata"]}}))):
@@ -119,17 +162,37 @@ class Cluster:
             told: Obj = found.to_dict()
             return told
 
-    def delete(self, place: Place) -> bool:
-        """Whether it was there. What it owns goes with it. Raises: as ``apply``."""
+    def delete(self, place: Place, *, uid: str | None = None, grace_s: int | None = None) -> bool:
+        """Whether it was there, and, with ``uid``, was that one and no other of its name. What it owns goes with it.
+
+        Raises: as ``apply``.
+        """
+        body: Obj = {"propagationPolicy": "Background"}
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
+        if grace_s is not None:
+            body["gracePeriodSeconds"] = grace_s
         with translated(str(place)):
             try:
                 self._kind(place.api, place.kind).delete(
-                    name=place.name, namespace=place.namespace or None, _request_timeout=TIMEOUT_S,
-                    body={"propagationPolicy": "Background"},
-                )  # fmt: skip
+                    name=place.name, namespace=place.namespace or None, _request_timeout=TIMEOUT_S, body=body
+                )
             except (NotFoundError, ResourceNotFoundError):
                 return False
+            except ConflictError:
+                if uid is None:
+                    raise
+                return False
             return True
+
+    def replace(self, one: Obj) -> Obj:
+        """Write the whole object, if nobody has since its ``resourceVersion``. Raises: as ``apply``; Conflict if somebody has."""
+        with translated(str(Place.of(one))):
+            found = self._kind(one["apiVersion"], one["kind"]).replace(
+                body=one, namespace=one["metadata"].get("namespace"), _request_timeout=TIMEOUT_S
+            )
+            told: Obj = found.to_dict()
+            return told
 
     def token(self, namespace: str, account: str, *, audiences: tuple[str, ...] = (), lives_s: int = 3600) -> str:
         """A service account's token, as a node gets it for a pod. Raises: as ``apply``."""
@@ -153,11 +216,16 @@ class Cluster:
 
         Raises: as ``apply``.
         """
+        return self.ask_bytes(method, path, headers=headers).decode()
+
+    def ask_bytes(self, method: str, path: str, *, headers: Mapping[str, str] | None = None) -> bytes:
+        """As ``ask``, for an answer that need not be text."""
         with translated(path):
             found = self._client.request(
                 method, path, header_params=dict(headers or {}), serialize=False, _request_timeout=TIMEOUT_S
             )
-            return str(found.data.decode())
+            answer: bytes = found.data
+            return answer
 
     def _kind(self, api: str, kind: str) -> Any:
         return self._client.resources.get(api_version=api, kind=kind)
@@ -199,21 +267,16 @@ def translated(where: str) -> Iterator[None]:
 
 def _meaning(error: ApiException, where: str) -> Exception:
     told = clip(_message(error), _MESSAGE_CHARS)
+    kind, what, next_step = _kind_of(int(error.status or 0), told)
+    return kind(what, where=where, got=told, next_step=next_step)
+
+
+def _kind_of(status: int, told: str) -> tuple[type[TeamsparkError], str, str | None]:
+    if _NO_QUOTA in told:
+        return NoRoom, "the team's quota is used up", "wait until others have ended"
     if _REFUSED in told:  # admission that lacks its parameters answers 422
-        return PolicyError("the cluster denies it", where=where, got=told)
-    match error.status:
-        case HTTPStatus.FORBIDDEN:
-            return PolicyError("the cluster denies it", where=where, got=told)
-        case HTTPStatus.UNAUTHORIZED:
-            return SetupError(
-                "the cluster does not know this identity",
-                where=where,
-                got=told,
-                next_step="renew the kubeconfig's user",
-            )
-        case HTTPStatus.BAD_REQUEST | HTTPStatus.UNPROCESSABLE_ENTITY | HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
-            return ConfigError("the cluster does not take it", where=where, got=told)
-    return ClusterUnavailable("the cluster did not do it", where=where, got=told, next_step="run again")
+        return PolicyError, "the cluster denies it", None
+    return _BY_STATUS.get(status, (ClusterUnavailable, "the cluster did not do it", "run again"))
 
 
 def _message(error: ApiException) -> str:

@@ -14,6 +14,7 @@ from tests.servers.alluxio import alluxio
 from tests.servers.buckets import s3_bucket, s3_place, s3_store
 from tests.servers.identities import identified
 from tests.servers.kubernetes import kubernetes
+from tests.servers.node import node
 from tests.servers.postgres import database, postgres
 from tests.servers.seaweed import seaweed
 
@@ -29,6 +30,7 @@ __all__ = [
     "identified",
     "interruptible",
     "kubernetes",
+    "node",
     "postgres",
     "s3_bucket",
     "s3_place",

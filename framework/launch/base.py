@@ -21,7 +21,7 @@ class Phase(StrEnum):
     """Where a launch is in its life."""
 
     ABSENT = "absent"
-    """No launch of this name was ever started."""
+    """Nothing is known of a launch of this name: it was never started, or it is gone without a trace."""
     PENDING = "pending"
     """Accepted; its process is not there yet."""
     RUNNING = "running"
@@ -30,11 +30,29 @@ class Phase(StrEnum):
     FAILED = "failed"
     """Ended with another exit code, or was killed through ``Launcher.kill``."""
     LOST = "lost"
-    """Vanished without an exit code: out of memory, a reboot, somebody's ``kill -9``."""
+    """Vanished without an exit code: a reboot, an eviction, somebody's ``kill -9``."""
 
 
 UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
 ADOPTABLE: Final = frozenset({Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one process may use: cores (``2`` or ``500m``) and memory (``4Gi``), all that it needs included."""
+
+    cpu: str
+    memory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run gets of a cluster: an image, a driver, and so many executors."""
+
+    image: str
+    driver: Share
+    executor: Share
+    executors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +63,8 @@ class LaunchRequest:
     the process finds ``config`` and ``connections`` and must leave its result; only the launcher knows
     those. ``connections`` are secrets; None: there are none, and no file. ``env`` is the whole environment:
     nothing is inherited. ``directory`` is where the process starts. ``credentials`` is a file of more
-    variables, a JSON object, that the launched process reads and whoever launches it does not.
+    variables, a JSON object, that the launched process reads and whoever launches it does not. ``resources``: of a
+    cluster; a launcher of one machine needs none. ``files``: more that the process finds beside its configuration, by name.
     """
 
     name: str
@@ -58,6 +77,8 @@ class LaunchRequest:
     directory: Path | None = None
     connections: bytes | None = field(repr=False, default=None)
     credentials: Path | None = None
+    resources: Resources | None = None
+    files: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,7 @@ class Status:
     """What is known of one launch. Identity is None only when the phase is ``absent``.
 
     ``result`` is what the process left, read only once it has ended; ``exit_code`` is negative for a
-    signal, as in ``subprocess``.
+    signal, as in ``subprocess``. ``why``: what the machine says of it, for a person: why it waits, or how it ended.
     """
 
     name: str
@@ -75,6 +96,7 @@ class Status:
     clear_number: int | None = None
     exit_code: int | None = None
     result: bytes | None = None
+    why: str | None = None
 
 
 class Launcher(Protocol):
@@ -83,7 +105,8 @@ class Launcher(Protocol):
     def start(self, request: LaunchRequest) -> None:
         """Start the process; a second call with the same request does nothing.
 
-        Raises: ConfigError for a name taken by another run; RunLost when it could not be started.
+        Raises: ConfigError for a name taken by another run; RunLost when it could not be started; NoRoom when it has to
+        wait for others to end: then nothing was started.
         """
         ...
 
@@ -96,7 +119,8 @@ class Launcher(Protocol):
         ...
 
     def kill(self, name: str) -> None:
-        """End the process and everything it started; return when it is seen gone.
+        """End the process and everything it started; return when it is seen gone: it is neither unfinished nor
+        adoptable any more.
 
         Does nothing to a launch that has ended or is absent. Raises: RunLost if it will not go.
         """

@@ -71,10 +71,13 @@ def program(environment: Path | None = None) -> Path:
 
 
 @contextmanager
-def running(home: Path, identities: Iterable[Identity], *, iam: str | None = None) -> Iterator[Running]:
+def running(
+    home: Path, identities: Iterable[Identity], *, iam: str | None = None, address: str = HOST
+) -> Iterator[Running]:
     """A server as long as the block lasts. Its data stays in ``home``; the identities are those of this start only.
 
     ``iam``: JSON of its security token service, for roles that are taken on with a web identity; None for none.
+    ``address``: where its S3 port is; all its other ports are on loopback.
 
     Raises: SetupError without its program, or when ``home`` is in use; ServerFailed with the end of its log.
     """
@@ -85,7 +88,7 @@ def running(home: Path, identities: Iterable[Identity], *, iam: str | None = Non
             _write_settings(home, identities)
             if iam is not None:
                 write_private(home / _IAM, iam)
-            with _started(home) as live:
+            with _started(home, address) as live:
                 yield live
         finally:
             for name in _SECRET:
@@ -125,26 +128,26 @@ def _choose_ports(home: Path) -> dict[str, int]:
 
 
 @contextmanager
-def _started(home: Path) -> Iterator[Running]:
+def _started(home: Path, address: str) -> Iterator[Running]:
     """Another process may take a port between the look and the start: then others are tried."""
     for last in [False] * (_STARTS - 1) + [True]:
         ports = _choose_ports(home)
         (home / "ports.json").write_text(json.dumps(ports))
         part = processes.start(
             processes.Program(
-                "the S3 server", _command(home, ports), _environment(home), home / "log", dies_with_us=True
+                "the S3 server", _command(home, ports, address), _environment(home), home / "log", dies_with_us=True
             )
         )
         try:
             processes.remember(_memory(home), [part])
             try:
-                processes.await_ready([part], partial(_silent, ports), within_s=READY_S)
+                processes.await_ready([part], partial(_silent, ports, address), within_s=READY_S)
             except ServerFailed:
                 if last or part.process.poll() is None:
                     raise
                 (home / "ports.json").unlink()
                 continue
-            yield Running(f"http://{HOST}:{ports['s3']}", part)
+            yield Running(f"http://{address}:{ports['s3']}", part)
             return
         finally:
             processes.end_session(part.session)
@@ -157,7 +160,7 @@ def _environment(home: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "GOMAXPROCS": "2"}
 
 
-def _command(home: Path, ports: Mapping[str, int]) -> list[str]:
+def _command(home: Path, ports: Mapping[str, int], address: str) -> list[str]:
     options: dict[str, Any] = {
         "ip": HOST,
         "ip.bind": HOST,
@@ -169,6 +172,7 @@ def _command(home: Path, ports: Mapping[str, int]) -> list[str]:
         "filer": "true",
         "filer.localSocket": _socket("filer", ports["filer"]),
         "s3": "true",
+        "s3.ip.bind": address,
         "s3.config": home / "s3.json",
         "s3.localSocket": _socket("s3", ports["s3"]),
         "s3.port.iceberg": 0,  # on by default, and fatal when the port is taken
@@ -197,9 +201,11 @@ def _unlink_sockets(ports: Mapping[str, int]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _silent(ports: Mapping[str, int]) -> tuple[str, ...]:
+def _silent(ports: Mapping[str, int], address: str) -> tuple[str, ...]:
     """Who does not answer yet. The S3 part is up before the volumes are found: reading is then an internal error."""
-    answers = _answer(ports["s3"], "/healthz") is not None and _has_volumes(_answer(ports["master"], "/dir/status"))
+    answers = _answer(address, ports["s3"], "/healthz") is not None and _has_volumes(
+        _answer(HOST, ports["master"], "/dir/status")
+    )
     return () if answers else ("the S3 server",)
 
 
@@ -208,9 +214,9 @@ def _has_volumes(status: bytes | None) -> bool:
     return any(rack["DataNodes"] for center in topology.get("DataCenters") or () for rack in center["Racks"] or ())
 
 
-def _answer(port: int, path: str) -> bytes | None:
+def _answer(address: str, port: int, path: str) -> bytes | None:
     """What a part says to a request; None when it does not, or says that it is not ready."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    connection = http.client.HTTPConnection(address, port, timeout=2)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

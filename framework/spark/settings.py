@@ -73,6 +73,7 @@ class SessionSettings:
     ``stores`` is what the session's stores need: settings that nobody overrides, and jars.
     ``short_job`` trades top speed for a quick start (C1 compiler, serial collector): tests and jobs of seconds.
     ``log`` receives what the JVM prints; None leaves it on this process's own stdout and stderr.
+    ``platform`` is what whoever launched this process says: where executors run and how large they are.
     """
 
     app_name: str
@@ -83,6 +84,7 @@ class SessionSettings:
     stores: StoreAccess = field(default_factory=StoreAccess)
     short_job: bool = False
     log: Path | None = None
+    platform: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,8 @@ def effective_settings(
     those of the other layers rather than put in their place.
     """
     submitted = dict(submit or {})
-    master = settings.master or submitted.get("spark.master", DEFAULT_MASTER)
-    last = {**settings.stores.conf, **FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
+    master = settings.platform.get("spark.master") or settings.master or submitted.get("spark.master", DEFAULT_MASTER)
+    last = {**settings.stores.conf, **settings.platform, **FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
     last |= {"spark.app.name": settings.app_name, "spark.master": master}
     layers: tuple[tuple[Layer, Mapping[str, str]], ...] = (
         ("platform", _DEFAULTS),

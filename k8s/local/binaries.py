@@ -1,4 +1,4 @@
-"""Kubernetes' own programs for this machine, built from its Go modules: versions pinned by ``hyperkube/go.mod``, contents by
+"""Kubernetes' own programs for this machine, built from Go modules: versions pinned by each ``go.mod``, contents by
 ``go.sum``. Once for a machine; a build takes minutes, and an archive that somebody built before saves them.
 """
 
@@ -17,8 +17,10 @@ from framework.home import cache_home
 
 VERSION: Final = "1.34.4"
 PROGRAM: Final = "hyperkube"
+PROGRAMS: Final = (PROGRAM, "coredns", "pause")
+"""All of Kubernetes and its etcd; names in the cluster; what holds a pod's namespaces."""
 ARCHIVE: Final = "TEAMSPARK_KUBERNETES_ARCHIVE"
-"""The variable that names a ``.tar.xz`` with the program."""
+"""The variable that names a ``.tar.xz`` with some of the programs."""
 _BUILD_S: Final = 3600
 _PACKAGE: Final = "k8s.io/component-base/version"
 Notice = Callable[[str], None]
@@ -29,38 +31,44 @@ def home_of(environ: Mapping[str, str]) -> Path:
     return cache_home(environ) / "kubernetes" / VERSION
 
 
-def ensure_binaries(environ: Mapping[str, str], notice: Notice) -> Path:
-    """The folder with the program, which is unpacked or built if it is not there. ``notice`` hears that it takes minutes.
+def are_there(environ: Mapping[str, str]) -> bool:
+    return all((home_of(environ) / name).is_file() for name in PROGRAMS)
 
-    Raises: SetupError when there is neither an archive nor Go, or the build fails, with the end of what it printed.
+
+def ensure_binaries(environ: Mapping[str, str], notice: Notice) -> Path:
+    """The folder with the programs; what is not there is unpacked or built. ``notice`` hears that it takes minutes.
+
+    Raises: SetupError when there is neither an archive nor Go, or a build fails, with the end of what it printed.
     """
     home = home_of(environ)
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds it done
-        if not (home / PROGRAM).is_file():
-            _make(home, environ, notice)
+        for name in PROGRAMS:
+            if not (home / name).is_file():
+                _make(name, home, environ, notice)
     return home
 
 
-def _make(home: Path, environ: Mapping[str, str], notice: Notice) -> None:
-    with TemporaryDirectory(dir=home) as name:
-        made = Path(name) / PROGRAM
-        if archive := environ.get(ARCHIVE):
-            _unpack(Path(archive), made)
-        else:
-            _build(Path(name), environ, notice)
-        _require_version(made)
-        made.rename(home / PROGRAM)
+def _make(name: str, home: Path, environ: Mapping[str, str], notice: Notice) -> None:
+    with TemporaryDirectory(dir=home) as folder:
+        made = Path(folder) / name
+        archive = environ.get(ARCHIVE)
+        if archive is None or not _unpack(Path(archive), made):
+            _build(Path(folder), name, environ, notice)
+        if name == PROGRAM:
+            _require_version(made)
+        made.rename(home / name)
 
 
-def _unpack(archive: Path, made: Path) -> None:
+def _unpack(archive: Path, made: Path) -> bool:
+    """Whether the archive has it."""
     try:
         with tarfile.open(archive) as packed:
-            member = next((one for one in packed if Path(one.name).name == PROGRAM and one.isfile()), None)
+            member = next((one for one in packed if Path(one.name).name == made.name and one.isfile()), None)
             content = None if member is None else packed.extractfile(member)
             if content is None:
-                raise SetupError("the archive lacks the program", where=str(archive), expected=PROGRAM)
+                return False
             with made.open("wb") as out:
                 shutil.copyfileobj(content, out)
     except (OSError, tarfile.TarError) as error:
@@ -68,25 +76,24 @@ def _unpack(archive: Path, made: Path) -> None:
             "the archive cannot be read", where=str(archive), got=clip(str(error)), next_step=f"mend or unset {ARCHIVE}"
         ) from error
     made.chmod(0o755)
+    return True
 
 
-def _build(folder: Path, environ: Mapping[str, str], notice: Notice) -> None:
+def _build(folder: Path, name: str, environ: Mapping[str, str], notice: Notice) -> None:
     go = shutil.which("go", path=environ.get("PATH"))
     if go is None:
         raise SetupError(
-            "Kubernetes cannot be built",
+            f"{name} cannot be built",
             got="there is no go on PATH",
-            expected=f"Go 1.24 or later, or an archive of {PROGRAM} {VERSION}",
+            expected=f"Go 1.24 or later, or an archive with {', '.join(PROGRAMS)} of Kubernetes {VERSION}",
             next_step=f"install Go (https://go.dev/dl), or set {ARCHIVE}",
         )
-    notice(f"building Kubernetes {VERSION}: six to fifteen minutes, once for this machine")
-    with as_file(files("k8s.local") / PROGRAM) as source:
+    if name == PROGRAM:
+        notice(f"building Kubernetes {VERSION}: six to fifteen minutes, once for this machine")
+    with as_file(files("k8s.local") / name) as source:
         shutil.copytree(source, folder / "source")
-    minor = VERSION.split(".")[1]
-    facts = {"gitVersion": f"v{VERSION}", "gitMajor": "1", "gitMinor": minor, "gitTreeState": "clean"}
-    flags = " ".join(["-s -w", *(f"-X {_PACKAGE}.{key}={value}" for key, value in facts.items())])
     built = subprocess.run(
-        [go, "build", "-p", "2", "-trimpath", "-ldflags", flags, "-o", str(folder / PROGRAM), "."],
+        [go, "build", "-p", "2", "-trimpath", "-ldflags", _link_flags(name), "-o", str(folder / name), "."],
         cwd=folder / "source",
         env={**environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
         capture_output=True,
@@ -96,9 +103,18 @@ def _build(folder: Path, environ: Mapping[str, str], notice: Notice) -> None:
     )
     if built.returncode:
         raise SetupError(
-            "Kubernetes cannot be built", got=f"go build ended with {built.returncode}",
+            f"{name} cannot be built", got=f"go build ended with {built.returncode}",
             details=built.stderr.splitlines()[-8:], next_step="mend what it names, and run again",
         )  # fmt: skip
+
+
+def _link_flags(name: str) -> str:
+    if name != PROGRAM:
+        return "-s -w"
+    facts = {
+        "gitVersion": f"v{VERSION}", "gitMajor": "1", "gitMinor": VERSION.split(".")[1], "gitTreeState": "clean",
+    }  # fmt: skip
+    return " ".join(["-s -w", *(f"-X {_PACKAGE}.{key}={value}" for key, value in facts.items())])
 
 
 def _require_version(made: Path) -> None:

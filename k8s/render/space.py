@@ -42,6 +42,9 @@ def roles(team: str) -> Iterator[Obj]:
         # It hands secrets over and takes them away; it never reads one.
         rule(["secrets"], ["create", "delete"]),
         rule(["events"], ["list"]),
+        # Whether there is room for a whole run, and that one launcher at a time asks.
+        rule(["resourcequotas"], ["get"]),
+        rule(["leases"], ["get", "create", "update"], group="coordination.k8s.io"),
     ])  # fmt: skip
     yield _role(team, names.driver, [
         rule(["pods"], [*_READ, "create", "delete", "deletecollection", "patch"]),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from framework.errors import PolicyError
+from framework.errors import NoRoom, PolicyError
 from k8s.client import Place
 from tests.k8s.pods import pod
 from tests.servers.kubernetes import Kubernetes
@@ -36,6 +36,7 @@ MEANT: Final = {
     ("flights-airflow", "launcher"): {
         *(f"{verb} pods" for verb in ("get", "list", "watch", "create", "delete", "patch")),
         "get pods/log", "create secrets", "delete secrets", "list events",
+        "get resourcequotas", *(f"{verb} leases" for verb in ("get", "create", "update")),
         *(f"{verb} {kind}" for verb in ("get", "create", "delete", "patch") for kind in ("services", "configmaps")),
     },
     ("flights", "driver"): {
@@ -133,7 +134,7 @@ def test_more_than_the_quota_is_denied(kubernetes: Kubernetes) -> None:
     admin.apply(quota)
     try:
         _until_counted(kubernetes)
-        with pytest.raises(PolicyError, match="exceeded quota: small"):
+        with pytest.raises(NoRoom, match="exceeded quota: small"):
             admin.create(pod("insights"), dry_run=True)
     finally:
         admin.delete(Place("v1", "ResourceQuota", "insights", "small"))

@@ -44,12 +44,12 @@ class Kubernetes:
 def kubernetes() -> Iterator[Kubernetes]:
     """One for the session, with the teams ``flights`` and ``insights``."""
     from k8s.client import Cluster
-    from k8s.local.binaries import ARCHIVE, PROGRAM, ensure_binaries, home_of
+    from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries, home_of
     from k8s.local.control_plane import running
     from k8s.render.team import cluster_objects, team_objects
 
     binaries = home_of(os.environ)
-    if not (binaries / PROGRAM).is_file():
+    if not are_there(os.environ):
         if ARCHIVE not in os.environ:  # a build takes longer than any test may
             pytest.skip(f"Kubernetes is not on this machine: make kubernetes, or name an archive of it in {ARCHIVE}")
         ensure_binaries(os.environ, print)
@@ -62,13 +62,13 @@ def kubernetes() -> Iterator[Kubernetes]:
             for name in ("flights", "insights"):
                 for one in team_objects(team(name), PLATFORM):
                     admin.apply(one)
-            _await_policies(admin)
+            await_policies(admin)
             yield Kubernetes(plane, admin)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _await_policies(admin: "Cluster") -> None:
+def await_policies(admin: "Cluster") -> None:
     """Until a pod that must be denied is."""
     from framework.errors import PolicyError
     from tests.k8s.pods import pod

@@ -1,0 +1,192 @@
+"""Launches as pods of the team's namespace, made and watched with the team's own account.
+
+Every step may be cut off or its answer lost: a name is used once, so that what is there already is ours and is completed;
+and the pod owns all the rest, so that nothing is left when it goes.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+
+from framework.errors import ClusterUnavailable, ConfigError, NoRoom, RunLost, TeamsparkError
+from framework.identity import RunKey
+from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
+from framework.tenancy.names import Names
+from k8s.client import Cluster, Conflict, Place
+from k8s.launch.lease import held
+from k8s.launch.naming import DRIVER, LAUNCH, ROLE, RUN, identity_of, run_label
+from k8s.launch.needs import Needs, Never, Waits, quota_of, room_for
+from k8s.launch.pods import GRACE_S, Identity, Launch, launch_of, owned
+from k8s.launch.reading import Patience, status_of
+from k8s.render.amounts import NAME as QUOTA
+from k8s.render.objects import Obj
+
+GONE_S: Final = 60.0
+_POLL_S: Final = 0.2
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a launcher bears with its cluster. ``answer_s``: how long an API server may be away."""
+
+    answer_s: float = 60.0
+    patience: Patience = field(default_factory=Patience)
+
+
+class KubernetesLauncher:
+    """Launches of one team."""
+
+    def __init__(
+        self, cluster: Cluster, team: str, identity: Identity | None = None, habits: Habits | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._space = Names(team).namespace
+        self._identity = identity
+        self._habits = habits or Habits()
+
+    def start(self, request: LaunchRequest) -> None:
+        launch = launch_of(request, self._identity)
+        pod = self._pod(request.name)
+        if pod is None:
+            pod = self._admitted(request, launch)
+        found = identity_of(pod)
+        if found != (request.key, request.epoch, request.clear_number):
+            expected = None if found is None else found[0]
+            raise ConfigError("this launch name is taken", where=request.name, got=request.key, expected=expected)
+        with self._or_nothing(pod):
+            for one in (launch.config, launch.secret):
+                if one is not None and not _ended(pod):
+                    self._create(owned(one, pod))
+
+    def status(self, name: str) -> Status:
+        pod = self._pod(name)
+        found = None if pod is None else status_of(pod, self._habits.patience, now=datetime.now(UTC))
+        return found or Status(name, Phase.ABSENT)
+
+    def unfinished(self, key: RunKey) -> tuple[Status, ...]:
+        pods = self._pods(f"{RUN}={run_label(key)},{ROLE}={DRIVER}")
+        statuses = (status_of(one, self._habits.patience, now=datetime.now(UTC)) for one in pods)
+        return tuple(sorted((s for s in statuses if s and s.key == key and _alive(s, pods)), key=lambda s: s.name))
+
+    def kill(self, name: str) -> None:
+        pod = self._pod(name)
+        if pod is None or _ended(pod):
+            return
+        uid = pod["metadata"]["uid"]
+        self._ask(lambda: self._cluster.delete(self._place(name), uid=uid, grace_s=GRACE_S))
+        deadline = time.monotonic() + GONE_S
+        while self._left_of(name, uid):
+            if time.monotonic() > deadline:
+                raise RunLost(
+                    "a run does not end", where=name, next_step=f"kubectl -n {self._space} describe pod {name}"
+                )
+            time.sleep(_POLL_S)
+
+    def clear(self, name: str) -> None:
+        for kind in ("Secret", "ConfigMap"):
+            self._ask(lambda kind=kind: self._cluster.delete(Place("v1", kind, self._space, name)))  # type: ignore[misc]  # a loop's variable, bound
+
+    def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
+        """The API has no offset: so much more is asked for, and the beginning dropped."""
+        query = urlencode({"container": DRIVER, "limitBytes": offset + limit})
+        path = f"/api/v1/namespaces/{self._space}/pods/{name}/log?{query}"
+        try:
+            return self._cluster.ask_bytes("GET", path)[offset:]
+        except TeamsparkError:  # no container yet, no pod any more, or no answer: the next look asks again
+            return b""
+
+    def _admitted(self, request: LaunchRequest, launch: Launch) -> Obj:
+        """The pod, made where there is room for all of the run. Raises: NoRoom, ConfigError."""
+        assert request.resources is not None, "launch_of asks for them"
+        needs = Needs.of(request.resources)
+        with held(self._cluster, self._space):
+            self._require_room(needs, request.name)
+            pod = self._create(launch.pod)
+        with self._or_nothing(pod):
+            # Where the lease was lost two may have looked at one time. Who sees too much then withdraws.
+            self._require_room(needs, request.name)
+        return pod
+
+    def _require_room(self, needs: Needs, name: str) -> None:
+        quota = self._ask(lambda: self._cluster.get(Place("v1", "ResourceQuota", self._space, QUOTA)))
+        if quota is None:
+            return
+        answer = room_for(needs, quota_of(quota), self._pods(""), own=name)
+        if isinstance(answer, Never):
+            raise ConfigError(
+                "this run can never fit",
+                where=name,
+                got=answer.why,
+                next_step="choose a smaller size, or ask for quota",
+            )
+        if isinstance(answer, Waits):
+            raise NoRoom("the run waits for room", where=name, got=answer.why, next_step="it starts when others end")
+
+    @contextmanager
+    def _or_nothing(self, pod: Obj) -> Iterator[None]:
+        """Where a later step is refused, the pod goes, and all that it owns. A cluster that is away may have done the step."""
+        try:
+            yield
+        except TeamsparkError as error:
+            if not isinstance(error, ClusterUnavailable):
+                self._ask(
+                    lambda: self._cluster.delete(
+                        self._place(pod["metadata"]["name"]), uid=pod["metadata"]["uid"], grace_s=0
+                    )
+                )
+            raise
+
+    def _create(self, one: Obj) -> Obj:
+        """Made, or found made: the answer to a first request may have been lost."""
+        try:
+            return self._ask(lambda: self._cluster.create(one))
+        except Conflict:
+            found = self._ask(lambda: self._cluster.get(Place.of(one))) if one["kind"] == "Pod" else one
+            if found is None:
+                raise RunLost("a run was taken away while it was started", where=one["metadata"]["name"]) from None
+            return found
+
+    def _left_of(self, name: str, uid: str) -> bool:
+        """Whether the driver or one of its executors is there. Executors that outlive it are ended by name."""
+        pods = self._pods(f"{LAUNCH}={name}")
+        if any(one["metadata"]["uid"] == uid for one in pods):
+            return True
+        for one in pods:
+            place, own = self._place(one["metadata"]["name"]), one["metadata"]["uid"]
+            self._ask(lambda place=place, own=own: self._cluster.delete(place, uid=own, grace_s=0))  # type: ignore[misc]  # a loop's variables, bound
+        return bool(pods)
+
+    def _pod(self, name: str) -> Obj | None:
+        return self._ask(lambda: self._cluster.get(self._place(name)))
+
+    def _pods(self, labels: str) -> tuple[Obj, ...]:
+        return self._ask(lambda: self._cluster.list("v1", "Pod", namespace=self._space, labels=labels or None))
+
+    def _place(self, name: str) -> Place:
+        return Place("v1", "Pod", self._space, name)
+
+    def _ask(self, question: Callable[[], _T]) -> _T:
+        """All that is asked here may be asked twice. An API server that restarts is away for some seconds."""
+        deadline, pause = time.monotonic() + self._habits.answer_s, _POLL_S
+        while True:
+            try:
+                return question()
+            except ClusterUnavailable:
+                if time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+
+
+def _ended(pod: Obj) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _alive(status: Status, pods: tuple[Obj, ...]) -> bool:
+    """A pod that was given up is not finished until it is gone."""
+    return status.phase in UNFINISHED or any(one["metadata"]["name"] == status.name and not _ended(one) for one in pods)
