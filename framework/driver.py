@@ -74,7 +74,7 @@ def run_exported(
     world = replace(World.of_teams(teams), connections=connections)
     job_class = load_job(config.job)
     job = build_job(job_class, config.parameters)
-    self_test(world.output_store(config.key.team))
+    self_test(world.output_store(config.key.team), config.key.team)
     request = PlanRequest(config, contract_of(job_class))
     options = RunOptions(session=partial(_session, request, world, platform or {}), who=who())
     return execute(request, job, world, options)
@@ -114,8 +114,7 @@ def _session(
         app_name=str(config.key),
         conf=config.spark_conf,
         platform=platform,
-        # A pod has no time to build one for itself alone.
-        archive_dir=None if platform else archive_home(),
+        archive_dir=archive_home(),
         short_job=config.short_job,
         stores=store_access(endpoints(request, world), extra, jars=jar_sets(request)),
     )

@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers.alluxio import alluxio
 from tests.servers.buckets import s3_bucket, s3_place, s3_store
+from tests.servers.cluster import whole
 from tests.servers.identities import identified
 from tests.servers.kubernetes import kubernetes
 from tests.servers.node import node
@@ -37,6 +38,7 @@ __all__ = [
     "s3_store",
     "seaweed",
     "spark",
+    "whole",
 ]
 
 FOREIGN = ("AIRFLOW_", "AWS_", "TEAMSPARK_", "SPARK_", "PYSPARK_")

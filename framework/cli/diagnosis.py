@@ -238,10 +238,10 @@ def probe_teams(workspace: Path, local: Store, team_files: Path | None = None) -
         yield Diagnosis("team files", "broken", line, "mend the name, or take the grant out")
     if not loose:
         yield Diagnosis("team files", "ok", ", ".join(names))
-    yield _told("this machine's store", partial(_store_facts, lambda: local))
+    yield _told("this machine's store", partial(_store_facts, next(iter(names), "any"), lambda: local))
     for name in names:
         yield _told(f"sources of {name}", partial(_source_facts, name))
-        yield _told(f"store of {name}", partial(_store_facts, partial(world.store, name)))
+        yield _told(f"store of {name}", partial(_store_facts, name, partial(world.store, name)))
         place = world.teams.team(name).store
         if isinstance(place, EfsStore):
             yield probe_mount(name, Path(place.root), read_mounts())
@@ -291,9 +291,9 @@ def _source_facts(team: str) -> str:
     return ", ".join(sorted(load_sources(team))) or "none declared"
 
 
-def _store_facts(find: Callable[[], Store]) -> str:
+def _store_facts(team: str, find: Callable[[], Store]) -> str:
     store = find()
-    self_test(store)
+    self_test(store, team)
     return f"{store.kind} {store.root}: of racing writers one wins"
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from framework.errors import SetupError, StoreUnavailable
 from framework.storage.base import SlotTaken, Store
-from framework.storage.selftest import FOLDER
+from framework.storage.selftest import folder_of
 
 Side = Literal["here", "there"]
 OTHER: Final[dict[Side, Side]] = {"here": "there", "there": "here"}
@@ -26,13 +26,14 @@ class Meeting:
     """What two sides agree on. ``token``: a name that nobody used before; ``alive``: whether the other may still come."""
 
     token: str
+    team: str
     rounds: int = ROUNDS
     patience_s: float = PATIENCE_S
     alive: Callable[[], bool] = lambda: True
 
     @property
     def folder(self) -> str:
-        return f"{FOLDER}/{self.token}"
+        return f"{folder_of(self.team)}/{self.token}"
 
     def path(self, what: str, number: int, side: Side | None = None) -> str:
         return f"{self.folder}/{what}-{number:03d}{f'-{side}' if side else ''}"

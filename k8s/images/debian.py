@@ -30,8 +30,10 @@ def make_debian(environ: Mapping[str, str], tree: Path) -> None:
     if os.geteuid():
         raise SetupError("debootstrap needs root", got=f"user {os.geteuid()}", next_step=_ELSEWHERE)
     include = f"--include={','.join(DEBIAN_PACKAGES)}"
-    command = [debootstrap, "--variant=minbase", include, DEBIAN, tree, _mirror(environ)]
-    run(command, environ, what="Debian cannot be unpacked")
+    # It mounts things in the tree: in a space of its own they are gone whatever ends it.
+    apart = [require_tool("unshare", environ, "apt-get install util-linux"), "--mount"]
+    command: list[str | Path] = [debootstrap, "--variant=minbase", include, DEBIAN, tree, _mirror(environ)]
+    run([*apart, *command], environ, what="Debian cannot be unpacked")
     _tidied(tree)
     with (tree / "etc/passwd").open("a") as users, (tree / "etc/group").open("a") as groups:
         users.write(f"spark:x:{USER}:{USER}::{HOME}/work:/usr/sbin/nologin\n")

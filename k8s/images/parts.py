@@ -18,9 +18,9 @@ from framework.jars.catalog import chosen, load_catalog
 from framework.jars.sync import ensure_jars
 from framework.java import find_java
 from k8s.images.classes import name_jars
-from k8s.images.kept import Notice, Part
 from k8s.images.debian import DEBIAN, DEBIAN_PACKAGES, HOME, USER, make_debian
 from k8s.images.jre import JAVA_MODULES, make_java
+from k8s.images.kept import Notice, Part
 from k8s.images.running import require_tool, run
 from k8s.images.trees import compiled, content_digest, copied, readable
 

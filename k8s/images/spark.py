@@ -8,9 +8,10 @@ from typing import Final
 
 from k8s.images.blobs import find_image
 from k8s.images.classes import archive_part
+from k8s.images.debian import HOME, USER
 from k8s.images.kept import Kept, digest_of, ensure_part, images_home, locked, sweep
 from k8s.images.oci import Settings, write_image
-from k8s.images.parts import CACHE, HOME, JAVA, PACKAGES, USER, Builder
+from k8s.images.parts import CACHE, JAVA, PACKAGES, Builder
 
 SPARK_HOME: Final = f"{PACKAGES}/pyspark"
 _TAG: Final = 12
@@ -77,7 +78,7 @@ class Place:
 
 
 def written(place: Place, kept: Sequence[Kept], settings: Settings, base: Image | None = None) -> Image:
-    """The image of these parts, called after its content; written only if it is not there, and instead of the last."""
+    """The image of these parts, called after its content; written only if it is not there."""
     facts = [one.digest for one in kept], asdict(settings), base.digest if base else None
     tag = digest_of(facts)[:_TAG]
     name, archive = f"{place.repository}:{tag}", place.archive(tag)
@@ -91,7 +92,7 @@ def written(place: Place, kept: Sequence[Kept], settings: Settings, base: Image 
 
 
 def _retire(place: Place, archive: Path) -> None:
-    """Each is more than a gigabyte: a day of changes would fill a disk. Who reads one still has it."""
-    for old in place.folder.glob(place.archive("[0-9a-f]" * _TAG).name):
-        if old != archive:
-            old.unlink()
+    """Each is more than a gigabyte: a day of changes would fill a disk. The last one stays, as another build may be at it."""
+    others = [old for old in place.folder.glob(place.archive("[0-9a-f]" * _TAG).name) if old != archive]
+    for old in sorted(others, key=lambda old: old.stat().st_mtime)[:-1]:
+        old.unlink()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from framework.errors import ConfigError
+from framework.identity import check_team
 from k8s.images.kept import Part, ensure_part, images_home, locked
 from k8s.images.parts import PACKAGES, Builder
 from k8s.images.spark import SETTINGS, Image, Place, written
@@ -47,6 +48,7 @@ def code_part(workspace: Path, team: str) -> tuple[Part, str]:
 
 
 def _files(jobs: Path, team: str) -> Iterator[Path]:
+    check_team(team)  # it becomes a folder here
     if not (jobs / team).is_dir():
         raise ConfigError("this team has no jobs", where=jobs / team, next_step=f"teamspark new job {team} totals")
     if (jobs / "__init__.py").is_file():

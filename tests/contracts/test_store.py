@@ -10,7 +10,7 @@ from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog, check_files, list_attempt
-from framework.storage.selftest import FOLDER, self_test
+from framework.storage.selftest import folder_of, self_test
 from tests.contracts.faults import LaggingStore, LostReplyStore, lose_in_turn
 from tests.framework.storage.tries import KEY, Try, claims, content_of, manifest_of, put, quick_log, run_try, write
 
@@ -170,9 +170,9 @@ def test_of_racing_writers_one_wins(store: Store, races: int) -> None:
 
 
 def test_the_self_test_accepts_it_and_tidies_up(calm: Store) -> None:
-    self_test(calm)
+    self_test(calm, "flights")
 
-    assert calm.list(FOLDER) == ()
+    assert calm.list(folder_of("flights")) == ()
 
 
 def test_two_tries_publish_one_after_the_other(store: Store, calm: Store) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework.launch.base import Resources
     from k8s.client import Cluster
     from k8s.local.node.running import Node
+    from k8s.platform import Platform
 
 QUOTA = {"cpu": 4, "memory": "6Gi", "pods": 12}
 LIMITS = {
@@ -56,6 +57,21 @@ class RealNode:
         from framework.launch.base import Resources, Share
 
         return Resources(self.image, Share("200m", "512Mi"), Share("200m", "700Mi"), executors)
+
+    def platform(self, s3: int) -> "Platform":
+        """``s3``: the port of a store on this machine."""
+        from k8s.platform import Platform
+
+        layout = self.node.layout
+        told = {
+            # What is behind the API server's Service: walls see addresses as they are after that.
+            "api": [{"network": f"{layout.address}/32", "port": layout.where.api}],
+            "s3": [{"network": f"{layout.host}/32", "port": s3}],
+            "airflow": [{"network": f"{layout.host}/32", "port": 8080}],
+            "airflow_images": [f"{IMAGES}/"],
+            "issuer": "https://kubernetes.default.svc.cluster.local",
+        }
+        return Platform.parse(told, where="platform.yaml")
 
     def scratch(self, uid: str) -> Path:
         """The folder that is a pod's ``/tmp``, from outside."""
@@ -105,27 +121,12 @@ def _admin(up: "Node") -> "Cluster":
 
 
 def _with_teams(real: RealNode) -> RealNode:
-    from k8s.platform import Platform
     from k8s.render.team import cluster_objects, team_objects
 
-    layout = real.node.layout
-    platform = Platform.parse(
-        {
-            "api": [
-                {"network": f"{layout.address}/32", "port": 6443},
-                {"network": f"{layout.api_service}/32", "port": 443},
-            ],
-            "s3": [{"network": f"{layout.host}/32", "port": 8333}],
-            "airflow": [{"network": f"{layout.host}/32", "port": 8080}],
-            "airflow_images": [f"{IMAGES}/"],
-            "issuer": "https://kubernetes.default.svc.cluster.local",
-        },
-        where="platform.yaml",
-    )
     for one in cluster_objects():
         real.admin.apply(one)
     for name in ("flights", "insights"):
-        for one in team_objects(tenant(name), platform):
+        for one in team_objects(tenant(name), real.platform(8333)):
             real.admin.apply(one)
     await_policies(real.admin)
     return real

@@ -71,9 +71,9 @@ def selftest(
     scope = scope_of(ctx)
     found = World.of(scope.workspace, scope.team_files).store(team)
     if join is not None:
-        meet(found, "there", Meeting(join))
+        meet(found, "there", Meeting(join, team))
         return
-    self_test(found)
+    self_test(found, team)
     say(f"{found.kind} {found.root}: of racing writers of this machine one wins")
     if peer is not None:
         _race(found, scope, team, peer)
@@ -115,7 +115,7 @@ def _race(found: "Store", scope: "Scope", team: str, peer: str) -> None:
         raise SetupError("ssh cannot be started", got=error.strerror, next_step="install an ssh client") from error
     with other:
         try:
-            meeting = Meeting(token, alive=lambda: other.poll() in (None, 0))
+            meeting = Meeting(token, team, alive=lambda: other.poll() in (None, 0))
             meet(found, "here", meeting)
             told = judge(found, meeting)
         finally:

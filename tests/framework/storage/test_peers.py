@@ -27,15 +27,15 @@ def both(here: Store, there: Store, meeting: Meeting) -> Found:
 def test_two_machines_with_one_store_have_one_winner_a_round(tmp_path: Path, make: Callable[[Path], Store]) -> None:
     store = make(tmp_path)
 
-    found = both(store, store, Meeting("t", rounds=20))
+    found = both(store, store, Meeting("t", "flights", rounds=20))
 
     assert found.won_here + found.won_there == 20
     assert found.name_lag_s < 5
-    assert store.list("/_selftest") == ()
+    assert store.list("/flights/+selftest") == ()
 
 
 def test_two_machines_in_a_bucket(s3_store: Store) -> None:
-    found = both(s3_store, s3_store, Meeting("t", rounds=3))
+    found = both(s3_store, s3_store, Meeting("t", "flights", rounds=3))
 
     assert found.won_here + found.won_there == 3
 
@@ -53,7 +53,7 @@ def test_a_store_that_lets_both_win_is_found_out() -> None:
     store = Both()
 
     with pytest.raises(SetupError, match="do not see one store") as stop:
-        both(store, store, Meeting("t", rounds=2))
+        both(store, store, Meeting("t", "flights", rounds=2))
 
     assert "won=True" in str(stop.value)
 
@@ -82,7 +82,7 @@ def test_two_stores_that_pass_for_one_are_found_out() -> None:
     shared = MemoryStore()
 
     with pytest.raises(SetupError, match="do not see one store"):
-        both(shared, Cached(shared), Meeting("t", rounds=2))
+        both(shared, Cached(shared), Meeting("t", "flights", rounds=2))
 
 
 class Lagging(MemoryStore):
@@ -103,7 +103,7 @@ class Lagging(MemoryStore):
 def test_how_far_listings_lag_is_told() -> None:
     store = Lagging()
 
-    found = both(store, store, Meeting("t", rounds=3))
+    found = both(store, store, Meeting("t", "flights", rounds=3))
 
     assert 0.2 < found.list_lag_s < 5
     assert found.won_here + found.won_there == 3
@@ -121,12 +121,14 @@ class Unsure(MemoryStore):
 def test_a_lost_answer_is_no_second_winner() -> None:
     store = Unsure()
 
-    found = both(store, store, Meeting("t", rounds=5))
+    found = both(store, store, Meeting("t", "flights", rounds=5))
 
     assert found.won_here + found.won_there == 5
 
 
-@pytest.mark.parametrize("meeting", [Meeting("t", patience_s=0.1), Meeting("t", alive=lambda: False)])
+@pytest.mark.parametrize(
+    "meeting", [Meeting("t", "flights", patience_s=0.1), Meeting("t", "flights", alive=lambda: False)]
+)
 def test_a_machine_that_does_not_come_is_told(meeting: Meeting) -> None:
     with pytest.raises(StoreUnavailable, match="does not come"):
         meet(MemoryStore(), "here", meeting)

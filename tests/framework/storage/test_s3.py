@@ -227,7 +227,7 @@ def test_a_server_that_ignores_if_none_match_is_refused(faulty: S3Store, proxy: 
     proxy.schedule = each_time("unconditional", lambda request: request.claims_a_slot)
 
     with pytest.raises(SetupError, match="does not keep put-if-absent") as told:
-        self_test(faulty)
+        self_test(faulty, "flights")
 
     assert "S3 with If-None-Match" in str(told.value)
 
@@ -257,7 +257,7 @@ def test_the_self_test_lives_with_conflicts_that_say_nothing(faulty: S3Store, pr
     proxy.schedule = lambda request: "conflict" if request.claims_a_slot and lots.random() < 0.05 else None
 
     try:
-        self_test(faulty)
+        self_test(faulty, "flights")
     except StoreUnavailable as told:
         assert "another writer" in str(told)
 

@@ -48,7 +48,7 @@ class ForgettingStore(DirectoryStore):
 )
 def test_a_store_that_cannot_decide_is_refused(tmp_path: Path, store: type[DirectoryStore], words: str) -> None:
     with pytest.raises(SetupError, match=words) as told:
-        self_test(store(tmp_path))
+        self_test(store(tmp_path), "flights")
 
     assert "does not keep put-if-absent" in str(told.value)
     assert str(tmp_path) in str(told.value)

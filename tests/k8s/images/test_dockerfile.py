@@ -3,7 +3,9 @@ import re
 import shlex
 from pathlib import Path
 
-from k8s.images.parts import DEBIAN, DEBIAN_PACKAGES, JAR_SETS, JAVA_MODULES
+from k8s.images.debian import DEBIAN, DEBIAN_PACKAGES
+from k8s.images.jre import JAVA_MODULES
+from k8s.images.parts import JAR_SETS
 from k8s.images.spark import SETTINGS
 
 TEXT = (Path(__file__).resolve().parents[3] / "k8s" / "images" / "Dockerfile").read_text()

@@ -55,6 +55,18 @@ def test_java_options_in_spark_s_order_and_whole(tools: Path) -> None:
     assert found[3:15] == options
 
 
+def test_an_executor_maps_the_archive_of_classes_unless_it_is_told_another(tools: Path) -> None:
+    archive = tools / "teamspark" / "spark-1.jsa"
+    archive.parent.mkdir()
+    archive.write_text("")
+
+    found = started(
+        tools, "executor", **EXECUTOR, XDG_CACHE_HOME=str(tools), SPARK_JAVA_OPT_0="-XX:SharedArchiveFile=/b"
+    )
+
+    assert found[3:5] == [f"-XX:SharedArchiveFile={archive}", "-XX:SharedArchiveFile=/b"]
+
+
 @pytest.mark.parametrize(
     ("env", "expected"),
     [

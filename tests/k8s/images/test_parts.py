@@ -141,8 +141,19 @@ def test_a_team_s_image_is_called_after_its_content(tmp_path: Path, thin: bool) 
     assert first == again
     assert first.name.startswith("local/teamspark/flights/jobs:")
     assert changed.name != first.name
-    assert list(out.iterdir()) == [changed.archive]
+    assert {path.name for path in out.iterdir()} == {first.archive.name, changed.archive.name}
     assert CODE_DIGEST.encode() in changed.archive.read_bytes()
+
+
+def test_of_one_image_two_archives_stay(tmp_path: Path) -> None:
+    images = [
+        written(Place(tmp_path, "local/teamspark/spark"), [], replace(SETTINGS, labels={"n": str(number)}))
+        for number in range(4)
+    ]
+
+    kept = {path for path in tmp_path.iterdir() if path.suffix == ".tar"}
+    assert len(kept) == 2
+    assert images[-1].archive in kept
 
 
 @pytest.mark.parametrize(
