@@ -32,8 +32,9 @@ class Admitted:
         """The longest that any input is waited for."""
         return max((edge.wait_s for edges in self.told.inputs.values() for edge in edges), default=0)
 
-    def config(self, epoch: Epoch) -> bytes:
-        return self.told.model_copy(update={"epoch": epoch}).json_bytes()
+    def config(self, epoch: Epoch, **elsewhere: str) -> bytes:
+        """``elsewhere``: paths that are others where the run is."""
+        return self.told.model_copy(update={"epoch": epoch, **elsewhere}).json_bytes()
 
 
 def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted:

@@ -23,6 +23,8 @@ RUNS: Final = ("same", "latest")
 SECTIONS: Final = ("input", "output", "parameters", "spark")
 _DURATION: Final = re.compile(r"(^|\.)(wait|max_age): Input")
 _PORT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# As ``framework.tenancy.cluster.SizeName``, which costs pydantic's import when a file is parsed.
+_SIZE: Final = re.compile(r"[A-Z][A-Z0-9]{0,7}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class TaskSpec:
 
     ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
     ``outputs``: names that ``job_config["output"]`` mentions, ``destinations`` what is delivered of them.
-    ``parameters``: None when they are known only at run time.
+    ``parameters``: None when they are known only at run time. ``size``: one of the team file; None for its smallest.
     """
 
     job: JobName
@@ -108,6 +110,7 @@ class TaskSpec:
     outputs: tuple[str, ...] = ()
     parameters: Mapping[str, Any] | None = None
     destinations: "Mapping[str, tuple[DestinationEntry, ...]]" = field(default_factory=dict)
+    size: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Arguments:
     parameters: Any = None
     spark_conf: Any = None
     stored_as: Any = None
+    size: Any = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -140,6 +144,7 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     job = _attempt(lambda: JobName.parse(given.job), wrong)
     stored = _stored(given.stored_as, wrong)
     wrong += _not_a_mapping("parameters", given.parameters)
+    wrong += _not_a_size(given.size)
     wrong += _refused("spark_conf", given.spark_conf)
     wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
     if wrong or job is None:
@@ -148,7 +153,13 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     constant = parameters if isinstance(parameters, Mapping) else None
     outputs = config.output if config else {}
     brought = {name: options.destinations for name, options in outputs.items() if options.destinations}
-    return TaskSpec(job, tuple(edges), stored, tuple(outputs), constant, brought)
+    return TaskSpec(job, tuple(edges), stored, tuple(outputs), constant, brought, given.size)
+
+
+def _not_a_size(size: Any) -> list[str]:
+    if size is None or (isinstance(size, str) and _SIZE.fullmatch(size)):
+        return []
+    return [f"size: {size!r}; expected one of the team file, such as S or XL"]
 
 
 def _attempt(build: Any, wrong: list[str], place: str = "") -> Any:

@@ -4,7 +4,7 @@ The only place where edges meet the DAG. It sets the dependencies that edges imp
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from framework.identity import TaskKey
 from framework.job import InputPort, other_kind
 from framework.schema.compare import missing_for
 
-ARGUMENTS: Final = ("job", "job_config", "inputs", "parameters", "spark_conf", "stored_as")
+ARGUMENTS: Final = tuple(one.name for one in fields(Arguments) if one.name != "unknown")
 MAPPABLE: Final = frozenset({"parameters"})
 
 

@@ -22,6 +22,7 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
     ``parameters``: the job's fields; may hold templates and may be mapped over.
     ``job_config``: the same sections, and ``output``, as JSON. A section is said once, here or there.
     ``spark_conf``: Spark settings of this task, of those an author may make; the platform's own are applied after them.
+    ``size``: one of the team file (``S``, ``M`` ...), for launchers of clusters; default ``S``, or the team's limits.
     ``stored_as``: ``task`` or ``dag/task``, the names its outputs are kept under after a rename.
     ``deferrable``: wait in the triggerer; default is Airflow's ``[operators] default_deferrable``.
 
@@ -43,6 +44,7 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
     parameters: Mapping[str, Any] | None
     spark_conf: Mapping[str, str] | None
     stored_as: str | None
+    size: str | None
     deferrable: bool | None
 
     # One bit that a signal handler sets and ``execute`` polls: Airflow runs on_kill and returns into execute.
@@ -61,13 +63,14 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
         image: None = None,
         tag: None = None,
         resources: None = None,
+        size: str | None = None,
         **base: Any,
     ) -> None:
         own, unknown = split(base)
         super().__init__(**own)
         later: dict[str, Any] = {"image": image, "tag": tag, "resources": resources}
         unknown |= {name: value for name, value in later.items() if value is not None}
-        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as, unknown)
+        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as, size, unknown)
         spec = task_spec_or_error(given, where=f"task {self.task_id}")
         # Past Airflow's __setattr__, which asks of each attribute whether it holds edges: they are found once more
         # when the constructor ends. Eight attributes of a thousand tasks are a tenth of a file's parsing.
@@ -79,6 +82,7 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
             parameters=parameters,
             spark_conf=spark_conf,
             stored_as=stored_as,
+            size=size,
             deferrable=deferrable,
         )
 

@@ -4,23 +4,22 @@ Airflow's own ``pre_execute`` and ``post_execute`` are not used: the second is s
 gets no result. These phases are called from ``execute`` and from ``resume``, so they hold on every way out.
 """
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, NoReturn
 
 from airflow_bindings.admission import Admitted, admit
-from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
 from airflow_bindings.handover import handed_over
+from airflow_bindings.launching import Site, site_of
 from airflow_bindings.outcome import Again, Done, Patience, Stop, decide
 from airflow_bindings.report import announce
 from airflow_bindings.settings import Settings, read_settings
 from airflow_bindings.state import LaunchState, StateStore, load, save, store_of
-from framework.errors import FinalError, RetryableError, RunLost, Superseded, TeamsparkError, scrub
+from framework.errors import FinalError, NoRoom, RetryableError, RunLost, Superseded, TeamsparkError, scrub
 from framework.launch.base import ADOPTABLE, Launcher, LaunchRequest
-from framework.launch.local import LocalLauncher
 
 # Airflow kills a task five seconds after asking it to end, so the question is looked at often.
 TICK_S: Final = 0.2
@@ -69,8 +68,8 @@ def _life(task: Any, context: Mapping[str, Any]) -> "Life":
     settings = read_settings()
     store = store_of(context)
     admitted = admit(task, context, settings)
-    launcher = LocalLauncher(settings.state_dir)
-    return Life(task, context, settings, admitted, store, launcher, load(store) or LaunchState.first())
+    site = site_of(settings, admitted.run.key.team)
+    return Life(task, context, settings, admitted, store, site, load(store) or LaunchState.first())
 
 
 @dataclass
@@ -82,9 +81,13 @@ class Life:
     settings: Settings
     admitted: Admitted
     store: StateStore
-    launcher: Launcher
+    site: Site
     state: LaunchState
     _log_read: int = 0
+
+    @cached_property
+    def launcher(self) -> Launcher:
+        return self.site.launcher
 
     def adopt_or_launch(self) -> None:
         """Take over what an earlier process of this clear number started, or start anew."""
@@ -113,8 +116,25 @@ class Life:
         if former:
             self.launcher.clear(former)
         self._log_read = 0
-        self.launcher.start(self._request(connections))
+        self._start(self.site.request(self.admitted, self.state, connections))
         self.task.log.info("Started %s as %s", self.admitted.told.job, self.state.name)
+
+    def _start(self, request: LaunchRequest) -> None:
+        """Waits, here or in the triggerer, as long as others of the team use what the run needs."""
+        while True:
+            try:
+                self.launcher.start(request)
+            except NoRoom as error:
+                self.task.log.info("%s", error)
+            else:
+                break
+            # Remembered, because the wait may be the triggerer's, and end in another process.
+            self.state = replace(self.state, due=time.time() + self.settings.pause_s)
+            save(self.store, self.state)
+            self._pause(until=self.state.due)
+        if self.state.due is not None:
+            self.state = replace(self.state, due=None)
+            save(self.store, self.state)
 
     def to_the_end(self) -> dict[str, Any]:
         """Watch, and launch again where that is due, until there is an outcome."""
@@ -157,22 +177,6 @@ class Life:
     def _name(self) -> str:
         assert self.state.name is not None, "a launch is remembered before it is looked at"
         return self.state.name
-
-    def _request(self, connections: bytes | None) -> LaunchRequest:
-        run = self.admitted.run
-        options = submit_options(run.key.team, name=self._name)
-        return LaunchRequest(
-            name=self._name,
-            key=run.key,
-            epoch=self.state.epoch,
-            clear_number=run.clear_number,
-            command=driver_command(self.settings, connections=connections is not None),
-            config=self.admitted.config(self.state.epoch),
-            env=driver_environment(self.settings, options, os.environ),
-            directory=self.settings.workspace,
-            connections=connections,
-            credentials=credentials_of(self.settings, run.key.team),
-        )
 
     def _end_others(self, *, keep: str | None) -> None:
         """Every other unfinished run of this key is killed and seen gone. Raises: Superseded if one is newer."""
@@ -218,7 +222,8 @@ class Life:
 
         self._stop_if_killed()
         poll_s, state_dir = self.settings.poll_s, str(self.settings.state_dir)
-        trigger = RunTrigger(state_dir=state_dir, name=self._name, poll_s=poll_s, due=due)
+        team = None if self.settings.launcher == "local" else self.admitted.run.key.team
+        trigger = RunTrigger(state_dir=state_dir, name=self._name, poll_s=poll_s, due=due, team=team)
         self.task.defer(trigger=trigger, method_name="resume", timeout=self.task.execution_timeout)
         raise AssertionError("defer() always raises")
 

@@ -7,11 +7,13 @@ Read when a task runs, never at import. Airflow's own rules give the environment
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
+from framework.errors import ConfigError
 from framework.tenancy.load import find_workspace
 
 SECTION: Final = "teamspark"
+LauncherKind: TypeAlias = Literal["local", "kubernetes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,26 @@ class Settings:
     """Start every run for jobs of seconds: quick compiler, serial collector. Default False: long jobs would crawl."""
     team_files: Path | None = None
     """The folder of the team files, where that is not the workspace's ``k8s/teams``: on a cluster they are mounted."""
+    launcher: LauncherKind = "local"
+    """Where runs are started: ``local``, beside the worker, or ``kubernetes``, as pods of the team. Default: local."""
     credentials: Path | None = None
     """The folder with a file of store credentials for each team, ``<team>.json``, which only that team's runs read.
     Default: none, a run's identity comes from where it runs (a service account's role)."""
 
 
+def _launcher(given: str | None) -> LauncherKind:
+    match given:
+        case None | "" | "local":
+            return "local"
+        case "kubernetes":
+            return "kubernetes"
+    raise ConfigError(
+        "no such launcher", where=f"[{SECTION}] launcher", got=given, expected=" or ".join(get_args(LauncherKind))
+    )
+
+
 def read_settings() -> Settings:
-    """Raises: ConfigError when no workspace is configured and none is found."""
+    """Raises: ConfigError when no workspace is configured and none is found, or for a launcher that there is not."""
     from airflow.sdk.configuration import conf
 
     named = conf.get(SECTION, "workspace", fallback=None)
@@ -52,6 +67,7 @@ def read_settings() -> Settings:
     credentials = conf.get(SECTION, "credentials", fallback=None)
     return Settings(
         workspace=workspace,
+        launcher=_launcher(conf.get(SECTION, "launcher", fallback=None)),
         team_files=Path(team_files) if team_files else None,
         credentials=Path(credentials) if credentials else None,
         state_dir=Path(state_dir) if state_dir else workspace / ".teamspark" / "launches",

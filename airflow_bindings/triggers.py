@@ -1,7 +1,7 @@
 """What the triggerer does for a deferred task: look now and then, and end the run if somebody ends the task.
 
-The event carries nothing that decides: the resumed task looks for itself. The triggerer must run on the machine
-of the launches, as the local launcher's state is a directory there.
+The event carries nothing that decides: the resumed task looks for itself. For the local launcher the triggerer must run on
+the machine of the launches, whose state is a directory there; for pods it uses the team's connection, as the task does.
 """
 
 import asyncio
@@ -12,22 +12,29 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from framework.launch.base import UNFINISHED
+from framework.launch.base import UNFINISHED, Launcher
 from framework.launch.local import LocalLauncher
 
 
 class RunTrigger(BaseTrigger):
-    """Fires when the launch ``name`` has ended or, when ``due`` is given, at that time (seconds since 1970)."""
+    """Fires when the launch ``name`` has ended or, when ``due`` is given, at that time (seconds since 1970).
 
-    def __init__(self, *, state_dir: str, name: str, poll_s: float, due: float | None = None) -> None:
+    ``team``: whose pods it is among; None for a launch of this machine.
+    """
+
+    def __init__(
+        self, *, state_dir: str, name: str, poll_s: float, due: float | None = None, team: str | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.state_dir = state_dir
         self.name = name
         self.poll_s = poll_s
         self.due = due
+        self.team = team
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         facts = {"state_dir": self.state_dir, "name": self.name, "poll_s": self.poll_s, "due": self.due}
+        facts |= {} if self.team is None else {"team": self.team}
         return f"{type(self).__module__}.{type(self).__qualname__}", facts
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -42,11 +49,23 @@ class RunTrigger(BaseTrigger):
 
         ``cleanup`` would be wrong for this: it also runs when the triggerer itself restarts.
         """
-        launcher = LocalLauncher(Path(self.state_dir))
+        launcher = await self._launcher()
         await asyncio.to_thread(launcher.kill, self.name)
         await asyncio.to_thread(launcher.clear, self.name)
 
+    async def _launcher(self) -> Launcher:
+        if self.team is None:
+            return LocalLauncher(Path(self.state_dir))
+        from asgiref.sync import sync_to_async
+
+        from airflow_bindings.launching import cluster_of
+        from k8s.launch.launcher import KubernetesLauncher
+
+        # Airflow answers for a connection in the triggerer's own thread only.
+        cluster = await sync_to_async(cluster_of)(self.team)
+        return KubernetesLauncher(cluster, self.team)
+
     async def _ended(self) -> None:
-        launcher = LocalLauncher(Path(self.state_dir))
+        launcher = await self._launcher()
         while (await asyncio.to_thread(launcher.status, self.name)).phase in UNFINISHED:  # noqa: ASYNC110  files, no event
             await asyncio.sleep(self.poll_s)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import yaml
-from kubernetes.client import ApiClient
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException, new_client_from_config_dict
+from kubernetes.config import ConfigException, load_incluster_config, new_client_from_config_dict
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, GoneError, NotFoundError, ResourceNotFoundError
 from kubernetes.watch.watch import iter_resp_lines
@@ -91,6 +91,20 @@ class Cluster:
         client.configuration.retries = 0  # who asks decides whether to ask again
         with translated(where):
             return cls(client)
+
+    @classmethod
+    def within(cls) -> "Cluster":
+        """The cluster that this process is a pod of, under the pod's own account. Raises: as ``of``."""
+        made = Configuration()
+        try:
+            load_incluster_config(client_configuration=made)
+        except ConfigException as error:
+            raise ConfigError(
+                "this is no pod of a cluster", got=clip(str(error), 120), next_step="use a kubeconfig"
+            ) from error
+        made.retries = 0
+        with translated("this pod's cluster"):
+            return cls(ApiClient(made))
 
     def apply(self, one: Obj, *, dry_run: bool = False) -> Obj:
         """Make it so: fields that we name are ours, whoever had them before. What was already so is not written.

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, NoRoom
 from framework.identity import RunKey
 from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
 
@@ -10,14 +10,18 @@ KILLED = -9
 
 
 class MemoryLauncher:
-    """The peer of the real launchers, for tests of what is built on them."""
+    """The peer of the real launchers, for tests of what is built on them. ``room``: how many run at once; None: any number."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int | None = None) -> None:
+        self.room = room
         self.requests: dict[str, LaunchRequest] = {}
         self._status: dict[str, Status] = {}
         self._log: dict[str, bytes] = {}
 
     def start(self, request: LaunchRequest) -> None:
+        running = [status for status in self._status.values() if status.phase in UNFINISHED]
+        if self.room is not None and request.name not in self._status and len(running) >= self.room:
+            raise NoRoom("the run waits for room", where=request.name, got=f"{len(running)} running")
         taken = self.requests.setdefault(request.name, request)
         if (taken.key, taken.epoch) != (request.key, request.epoch):
             raise ConfigError("this launch name is taken", where=request.name, got=request.key, expected=taken.key)

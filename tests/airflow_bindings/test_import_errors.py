@@ -121,11 +121,12 @@ def _body(name: str, *tasks: str) -> str:
         ('Spark(task_id="t", job=JOB, stored_as="a/b/c")', ["stored_as:"]),
         ('Spark(task_id="t", job=JOB, stored_as="{{ ds }}")', ["stored_as:", "never a template"]),
         (
-            'Spark(task_id="t", job=JOB, image="x", tag="x", resources="L", parametres={}, jobb=1, wait="PT2H")',
+            'Spark(task_id="t", job=JOB, image="x", tag="x", resources="L", size="large", parametres={}, jobb=1, wait="PT2H")',
             [
                 "t: image: not supported in this version; tasks run in the one environment of the jobs",
                 "t: tag: not supported in this version",
-                "t: resources: not supported in this version; spark_conf= tunes one task",
+                "t: resources: not supported in this version; size= names one of the team file's sizes",
+                "t: size: 'large'; expected one of the team file, such as S or XL",
                 "t: parametres: no argument of this operator (did you mean 'parameters'?); it takes job, inputs",
                 "t: jobb: no argument of this operator (did you mean 'job'?)",
                 "t: wait: no argument of this operator",

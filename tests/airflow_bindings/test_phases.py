@@ -1,7 +1,9 @@
 """Launching and adopting, against the launcher in memory: what is taken over, what is ended, and what stops."""
 
 import logging
-from dataclasses import replace
+import threading
+import time
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +14,15 @@ import pytest
 from airflow_bindings.admission import Admitted
 from airflow_bindings.context import TaskRun
 from airflow_bindings.edges import TaskSpec
+from airflow_bindings.launching import Beside
 from airflow_bindings.link import LinkedTask
 from airflow_bindings.phases import Life
 from airflow_bindings.settings import Settings
 from airflow_bindings.state import LaunchState
 from framework.config import ExportedConfig, RunFacts
-from framework.errors import Superseded
+from framework.errors import RetryableError, Superseded
 from framework.identity import Epoch, JobName, RunKey
-from framework.launch.base import LaunchRequest, Phase
+from framework.launch.base import Launcher, LaunchRequest, Phase
 from framework.launch.memory import MemoryLauncher
 from tests.airflow_bindings.platform import Platform
 
@@ -44,6 +47,17 @@ class Store:
         self.value = value
 
 
+@dataclass(frozen=True)
+class InMemory(Beside):
+    """A site whose launcher starts nothing."""
+
+    memory: MemoryLauncher = field(default_factory=MemoryLauncher)
+
+    @property
+    def launcher(self) -> Launcher:
+        return self.memory
+
+
 def _life(state: LaunchState, *, try_number: int = 2, clear_number: int = 0, refuses: bool = False) -> Life:
     facts = RunFacts(run_id="r", run_after=datetime(2013, 1, 1, tzinfo=UTC))
     job = JobName.parse("jobs.flights.delays:Delays")
@@ -53,7 +67,7 @@ def _life(state: LaunchState, *, try_number: int = 2, clear_number: int = 0, ref
     settings = Settings(
         Path("/"), Path("/"), "python", "tiny", poll_s=0.01, pause_s=0.01, lost_budget=1, short_jobs=True
     )
-    return Life(task, {}, settings, admitted, Store(refuses=refuses), MemoryLauncher(), state)
+    return Life(task, {}, settings, admitted, Store(refuses=refuses), InMemory(settings), state)
 
 
 def _memory(life: Life) -> MemoryLauncher:
@@ -156,3 +170,36 @@ def test_configuration_of_the_former_launch_is_cleared(platform: Platform) -> No
 
     assert _memory(life).requests[str(BEFORE.name)].config == b""
     assert _memory(life).requests[str(life.state.name)].config != b""
+
+
+def test_a_run_waits_for_room_and_starts_when_others_have_ended(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = _life(LaunchState.first())
+    memory = _memory(life)
+    memory.room = 1
+    memory.start(LaunchRequest("other", replace(KEY, task_id="other"), BEFORE.epoch, 0, command=(), config=b"{}"))
+
+    with caplog.at_level(logging.INFO):
+        waiting = threading.Thread(target=life.launch)
+        waiting.start()
+        while "waits for room" not in caplog.text:
+            time.sleep(0.01)
+        memory.finish("other", 0)
+        waiting.join(timeout=10)
+
+    assert memory.status(str(life.state.name)).phase is Phase.RUNNING
+    assert (life.state.launch, life.state.due) == (1, None)
+    assert life.store.get("teamspark")["due"] is None
+
+
+def test_whoever_is_ended_while_it_waits_for_room_starts_nothing(platform: Platform) -> None:
+    life = _life(LaunchState.first())
+    memory = _memory(life)
+    memory.room = 0
+    life.task.killed = True
+
+    with pytest.raises(RetryableError, match="somebody ended this task"), life.cleaned_up():
+        life.launch()
+
+    assert memory.requests == {}

@@ -5,9 +5,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.identity import Epoch, RunKey
@@ -88,6 +88,6 @@ def rows(whole: Whole, team: str, result: RunResult) -> dict[str, list[Any]]:
     for one in client.list_objects_v2(Bucket=f"{team}-data", Prefix=prefix)["Contents"]:
         if one["Key"].endswith(".parquet"):
             body = client.get_object(Bucket=f"{team}-data", Key=one["Key"])["Body"].read()
-            found.append(pyarrow.parquet.read_table(io.BytesIO(body)))
-    columns: dict[str, list[Any]] = pyarrow.concat_tables(found).to_pydict()
+            found.append(parquet.read_table(io.BytesIO(body)))
+    columns: dict[str, list[Any]] = pa.concat_tables(found).to_pydict()
     return columns

@@ -1,0 +1,165 @@
+"""Where a task's run is started, and what it is told there: beside the worker, or as pods of the team.
+
+The rest of a task's life is the same for both. Kubernetes' client is imported where it is used: a worker of one machine has none.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from airflow_bindings.admission import Admitted
+from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
+from airflow_bindings.settings import Settings
+from airflow_bindings.state import LaunchState
+from framework.errors import ConfigError, SetupError, clip
+from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest
+from framework.launch.local import LocalLauncher
+from framework.tenancy.kept import load_last_whole
+from framework.tenancy.model import Teams
+from framework.tenancy.names import Names
+
+KUBERNETES = "kubernetes"
+
+
+class Site(Protocol):
+    """One of the two."""
+
+    @property
+    def launcher(self) -> Launcher: ...
+    def request(self, admitted: Admitted, state: LaunchState, connections: bytes | None) -> LaunchRequest:
+        """What the launch that ``state`` names is told. Raises: ConfigError, SetupError."""
+        ...
+
+
+def site_of(settings: Settings, team: str) -> Site:
+    """Raises: ConfigError, SetupError when the team has no way to a cluster."""
+    return Beside(settings) if settings.launcher == "local" else OnCluster(settings, team)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """On the worker's own machine."""
+
+    settings: Settings
+
+    @property
+    def launcher(self) -> Launcher:
+        return LocalLauncher(self.settings.state_dir)
+
+    def request(self, admitted: Admitted, state: LaunchState, connections: bytes | None) -> LaunchRequest:
+        run, settings, name = admitted.run, self.settings, _name(state)
+        return LaunchRequest(
+            name=name,
+            key=run.key,
+            epoch=state.epoch,
+            clear_number=run.clear_number,
+            command=driver_command(settings, connections=connections is not None),
+            config=admitted.config(state.epoch),
+            env=driver_environment(settings, submit_options(run.key.team, name=name), os.environ),
+            directory=settings.workspace,
+            connections=connections,
+            credentials=credentials_of(settings, run.key.team),
+        )
+
+
+@dataclass(frozen=True)
+class OnCluster:
+    """In the team's namespace, as the team's own account may."""
+
+    settings: Settings
+    team: str
+
+    @property
+    def launcher(self) -> Launcher:
+        from k8s.launch.identities import identity_for
+        from k8s.launch.launcher import KubernetesLauncher
+        from k8s.platform import load_platform
+
+        identity = identity_for(self.teams.team(self.team), load_platform(self.settings.workspace))
+        return KubernetesLauncher(cluster_of(self.team), self.team, identity)
+
+    @property
+    def teams(self) -> Teams:
+        return load_last_whole(self.settings.workspace, self.settings.team_files, lambda _: None)
+
+    def request(self, admitted: Admitted, state: LaunchState, connections: bytes | None) -> LaunchRequest:
+        from k8s.images.parts import PACKAGES
+        from k8s.launch.pods import FILES, PLATFORM
+        from k8s.launch.sizes import resources_of
+
+        run, teams = admitted.run, self.teams
+        more = ("--connections", CONNECTIONS) if connections is not None else ()
+        file = teams.file(self.team)
+        return LaunchRequest(
+            name=_name(state),
+            key=run.key,
+            epoch=state.epoch,
+            clear_number=run.clear_number,
+            command=("driver", "--config", CONFIG, "--result", RESULT, "--platform", f"{FILES}/{PLATFORM}", *more),
+            config=admitted.config(state.epoch, workspace=PACKAGES, team_files=f"{FILES}/teams"),
+            connections=connections,
+            resources=resources_of(teams.team(self.team), admitted.linked.spec.size, file=file),
+            files=dict(_team_files(admitted, teams)),
+        )
+
+
+def cluster_of(team: str) -> Any:
+    """The cluster as the team's connection ``<team>__kubernetes`` reaches it: from within, or by a kubeconfig in ``extra``.
+
+    Raises: ConfigError for a connection that is missing or says neither; SetupError, ClusterUnavailable.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    name = Names(team).connection(KUBERNETES)
+    try:
+        extra = BaseHook.get_connection(name).extra_dejson
+    except AirflowNotFoundException as error:
+        raise ConfigError(
+            "the team has no connection to a cluster",
+            where=name,
+            next_step=f"teamspark team apply {team} --layer airflow",
+        ) from error
+    return opened(extra, where=name)
+
+
+def opened(extra: Mapping[str, Any], *, where: str) -> Any:
+    """As the Kubernetes provider reads a connection: ``in_cluster``, ``kube_config_path`` or ``kube_config``, ``cluster_context``."""
+    try:
+        from k8s.client import Cluster
+    except ImportError as error:
+        raise SetupError(
+            "there is no Kubernetes client here", got=clip(str(error)), next_step="install kubernetes"
+        ) from error
+    import yaml
+
+    context = extra.get("cluster_context")
+    if path := extra.get("kube_config_path"):
+        return Cluster.of(Path(str(path)), context)
+    if given := extra.get("kube_config"):
+        data = yaml.safe_load(given) if isinstance(given, str) else given
+        return Cluster.with_config(data, context, where=where)
+    if extra.get("in_cluster"):
+        return Cluster.within()
+    raise ConfigError(
+        "this connection leads to no cluster",
+        where=where,
+        got=f"extra with {', '.join(sorted(extra)) or 'nothing'}",
+        expected="in_cluster, kube_config_path or kube_config",
+    )
+
+
+def _team_files(admitted: Admitted, teams: Teams) -> Iterator[tuple[str, str]]:
+    """The team's own file, and those of the teams that it reads of."""
+    from framework.tenancy.render import as_yaml
+
+    read = {edge.team for edges in admitted.told.inputs.values() for edge in edges}
+    for name in sorted({admitted.run.key.team, *read}):
+        yield f"teams/{name}.yaml", as_yaml(teams.team(name))
+
+
+def _name(state: LaunchState) -> str:
+    assert state.name is not None, "a launch is remembered before it is started"
+    return state.name
