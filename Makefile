@@ -38,7 +38,8 @@ format: setup ## Mend what ruff can mend
 demo: setup ## Two teams in a real Airflow, on real flights (DAYS=2)
 	@$(BIN)/teamspark demo --days $(DAYS) $(ARGS)
 
-kubernetes: setup ## Have Kubernetes' own programs on this machine: built from its Go modules, once, in ten minutes
+kubernetes: setup ## Have on this machine what a local cluster is made of; Kubernetes is built once, in ten minutes
+	@tools/node
 	@$(BIN)/python -m k8s.local
 
 bench: setup ## Measure, and write benchmarks/results

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from airflow_bindings.admission import Admitted
 from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
-from airflow_bindings.settings import Settings
+from airflow_bindings.settings import DRIVER, Settings
 from airflow_bindings.state import LaunchState
 from framework.errors import ConfigError, SetupError, clip
 from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest
@@ -74,11 +74,13 @@ class OnCluster:
     @property
     def launcher(self) -> Launcher:
         from k8s.launch.identities import identity_for
-        from k8s.launch.launcher import KubernetesLauncher
+        from k8s.launch.launcher import Habits, KubernetesLauncher
+        from k8s.launch.reading import Patience
         from k8s.platform import load_platform
 
         identity = identity_for(self.teams.team(self.team), load_platform(self.settings.workspace))
-        return KubernetesLauncher(cluster_of(self.team), self.team, identity)
+        habits = Habits(patience=Patience(self.settings.pending_s))
+        return KubernetesLauncher(cluster_of(self.team), self.team, identity, habits)
 
     @property
     def teams(self) -> Teams:
@@ -90,6 +92,8 @@ class OnCluster:
         from k8s.launch.sizes import resources_of
 
         run, teams = admitted.run, self.teams
+        # The image's own word for what is a module elsewhere.
+        words = ("driver",) if self.settings.driver == DRIVER else ("python3", "-m", self.settings.driver)
         more = ("--connections", CONNECTIONS) if connections is not None else ()
         file = teams.file(self.team)
         return LaunchRequest(
@@ -97,7 +101,7 @@ class OnCluster:
             key=run.key,
             epoch=state.epoch,
             clear_number=run.clear_number,
-            command=("driver", "--config", CONFIG, "--result", RESULT, "--platform", f"{FILES}/{PLATFORM}", *more),
+            command=(*words, "--config", CONFIG, "--result", RESULT, "--platform", f"{FILES}/{PLATFORM}", *more),
             config=admitted.config(state.epoch, workspace=PACKAGES, team_files=f"{FILES}/teams"),
             connections=connections,
             resources=resources_of(teams.team(self.team), admitted.linked.spec.size, file=file),

@@ -80,6 +80,8 @@ def _result(status: Status) -> RunResult | None:
 
 def _was_lost(status: Status, result: RunResult | None) -> bool:
     """Gone without a word: no exit code, a signal that nobody of us sent, or success without a result."""
+    if status.phase is Phase.FAILED and status.exit_code is None and status.why:
+        return False  # it never ran, and the machine says why
     silent = status.phase is Phase.SUCCEEDED or status.exit_code is None or status.exit_code < 0
     return result is None and silent
 
@@ -115,7 +117,7 @@ def _failure(status: Status, result: RunResult | None) -> TeamsparkError:
     if result is not None and result.error is not None:
         return _remote(result.error)
     return RetryableError(
-        "the run ended without saying why",
+        status.why or "the run ended without saying why",
         where=status.name,
         got=_ending(status),
         next_step="read the end of the launch's log above",
@@ -128,4 +130,5 @@ def _remote(error: ErrorFacts) -> TeamsparkError:
 
 
 def _ending(status: Status) -> str:
-    return "no exit code" if status.exit_code is None else f"exit code {status.exit_code}"
+    code = "no exit code" if status.exit_code is None else f"exit code {status.exit_code}"
+    return f"{code}: {status.why}" if status.why and status.phase is Phase.LOST else code

@@ -13,6 +13,7 @@ from framework.errors import ConfigError
 from framework.tenancy.load import find_workspace
 
 SECTION: Final = "teamspark"
+DRIVER: Final = "framework.driver"
 LauncherKind: TypeAlias = Literal["local", "kubernetes"]
 
 
@@ -40,6 +41,8 @@ class Settings:
     """The folder of the team files, where that is not the workspace's ``k8s/teams``: on a cluster they are mounted."""
     launcher: LauncherKind = "local"
     """Where runs are started: ``local``, beside the worker, or ``kubernetes``, as pods of the team. Default: local."""
+    pending_s: float = 600.0
+    """How long a pod may wait for a node, its image or its files before the try is given up. Default 600."""
     credentials: Path | None = None
     """The folder with a file of store credentials for each team, ``<team>.json``, which only that team's runs read.
     Default: none, a run's identity comes from where it runs (a service account's role)."""
@@ -72,9 +75,10 @@ def read_settings() -> Settings:
         credentials=Path(credentials) if credentials else None,
         state_dir=Path(state_dir) if state_dir else workspace / ".teamspark" / "launches",
         python=conf.get(SECTION, "python", fallback=None) or sys.executable,
-        driver=conf.get(SECTION, "driver", fallback=None) or "framework.driver",
+        driver=conf.get(SECTION, "driver", fallback=None) or DRIVER,
         poll_s=float(conf.get(SECTION, "poll_s", fallback=None) or 1.0),
         pause_s=float(conf.get(SECTION, "pause_s", fallback=None) or 5.0),
         lost_budget=int(conf.get(SECTION, "lost_budget", fallback=None) or 3),
+        pending_s=float(conf.get(SECTION, "pending_s", fallback=None) or 600.0),
         short_jobs=conf.getboolean(SECTION, "short_jobs", fallback=False),
     )

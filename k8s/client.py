@@ -1,6 +1,7 @@
 """The one door to a cluster's API: server-side apply under one name, and what an answer means. The only importer of the client."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http import HTTPStatus
@@ -25,10 +26,21 @@ TIMEOUT_S: Final = (5, 20)
 _MESSAGE_CHARS: Final = 600
 _REFUSED: Final = " is forbidden: "
 _NO_QUOTA: Final = "exceeded quota: "
+_QUOTA_BUSY: Final = "Operation cannot be fulfilled on resourcequotas "
+_NO_POLICY: Final = "failed to configure policy: "
+_NO_RIGHT: Final = re.compile(r' is forbidden: User ".*" cannot [a-z]+ resource ')
 
 
 class Conflict(ConfigError):
     """Somebody else was first: the name is taken, or the object is not any more what it was."""
+
+
+class NotAllowed(PolicyError):
+    """No role gives this right. An API server that has just started says so too, until it has read the roles."""
+
+
+class Stranger(SetupError):
+    """Nobody knows this identity. An API server that has just started says so too, until it has read the accounts."""
 
 
 _NOT_TAKEN: Final = (ConfigError, "the cluster does not take it", None)
@@ -36,7 +48,7 @@ _BY_STATUS: Final[Mapping[int, tuple[type[TeamsparkError], str, str | None]]] = 
     HTTPStatus.CONFLICT: (Conflict, "the cluster has another already", None),
     HTTPStatus.FORBIDDEN: (PolicyError, "the cluster denies it", None),
     HTTPStatus.UNAUTHORIZED: (
-        SetupError, "the cluster does not know this identity", "renew the kubeconfig's user",
+        Stranger, "the cluster does not know this identity", "renew the kubeconfig's user",
     ),
     HTTPStatus.BAD_REQUEST: _NOT_TAKEN,
     HTTPStatus.NOT_FOUND: _NOT_TAKEN,
@@ -212,12 +224,20 @@ class Cluster:
         """A service account's token, as a node gets it for a pod. Raises: as ``apply``."""
         spec = {"expirationSeconds": lives_s, **({"audiences": list(audiences)} if audiences else {})}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        with translated(f"ServiceAccount {namespace}/{account}"):
-            accounts = self._kind("v1", "ServiceAccount")
-            found = accounts.subresources["token"].create(
-                body=body, name=account, namespace=namespace, _request_timeout=TIMEOUT_S
+        named = {**body, "metadata": {"name": account, "namespace": namespace}}
+        return str(self.create_below("v1", "ServiceAccount", "token", named)["status"]["token"])
+
+    def create_below(self, api: str, kind: str, part: str, one: Obj) -> Obj:
+        """A request to a part of an object, such as ``Pod`` and ``eviction``: ``one`` names whose. Raises: as ``apply``."""
+        name, namespace = one["metadata"]["name"], one["metadata"]["namespace"]
+        with translated(f"{kind} {namespace}/{name}"):
+            found = (
+                self._kind(api, kind)
+                .subresources[part]
+                .create(body=one, name=name, namespace=namespace, _request_timeout=TIMEOUT_S)
             )
-            return str(found.status.token)
+            told: Obj = found.to_dict()
+            return told
 
     def as_bearer(self, token: str) -> "Cluster":
         """The same cluster, as whoever has ``token`` sees it. Raises: as ``apply``."""
@@ -288,6 +308,12 @@ def _meaning(error: ApiException, where: str) -> Exception:
 def _kind_of(status: int, told: str) -> tuple[type[TeamsparkError], str, str | None]:
     if _NO_QUOTA in told:
         return NoRoom, "the team's quota is used up", "wait until others have ended"
+    if _QUOTA_BUSY in told:  # two counted at one time; a 409, as if the name were taken
+        return ClusterUnavailable, "the team's quota is being counted", "run again"
+    if _NO_POLICY in told:  # all is denied until an API server that has just started knows its policies' parameters
+        return ClusterUnavailable, "the cluster's policies are not ready", "run again in a minute"
+    if _NO_RIGHT.search(told):
+        return NotAllowed, "the cluster denies it", None
     if _REFUSED in told:  # admission that lacks its parameters answers 422
         return PolicyError, "the cluster denies it", None
     return _BY_STATUS.get(status, (ClusterUnavailable, "the cluster did not do it", "run again"))

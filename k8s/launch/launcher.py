@@ -16,7 +16,7 @@ from framework.errors import ClusterUnavailable, ConfigError, NoRoom, RunLost, T
 from framework.identity import RunKey
 from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
 from framework.tenancy.names import Names
-from k8s.client import Cluster, Conflict, Place
+from k8s.client import Cluster, Conflict, NotAllowed, Place, Stranger
 from k8s.launch.lease import held
 from k8s.launch.naming import DRIVER, LAUNCH, ROLE, RUN, identity_of, run_label
 from k8s.launch.needs import Needs, Never, Waits, quota_of, room_for
@@ -32,9 +32,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How a launcher bears with its cluster. ``answer_s``: how long an API server may be away."""
+    """How a launcher bears with its cluster. ``answer_s``: how long an API server may be away; ``doubt_s``: how long it may deny
+    what it has not read yet.
+    """
 
     answer_s: float = 60.0
+    doubt_s: float = 10.0
     patience: Patience = field(default_factory=Patience)
 
 
@@ -54,6 +57,8 @@ class KubernetesLauncher:
         pod = self._pod(request.name)
         if pod is None:
             pod = self._admitted(request, launch)
+        elif pod["metadata"].get("deletionTimestamp"):
+            raise NoRoom("its former pod is still being taken away", where=request.name, next_step="wait a moment")
         found = identity_of(pod)
         if found != (request.key, request.epoch, request.clear_number):
             expected = None if found is None else found[0]
@@ -172,12 +177,13 @@ class KubernetesLauncher:
 
     def _ask(self, question: Callable[[], _T]) -> _T:
         """All that is asked here may be asked twice. An API server that restarts is away for some seconds."""
-        deadline, pause = time.monotonic() + self._habits.answer_s, _POLL_S
+        began, pause = time.monotonic(), _POLL_S
         while True:
             try:
                 return question()
-            except ClusterUnavailable:
-                if time.monotonic() + pause > deadline:
+            except (ClusterUnavailable, NotAllowed, Stranger) as error:
+                patience = self._habits.answer_s if error.retryable else self._habits.doubt_s
+                if time.monotonic() + pause > began + patience:
                     raise
             time.sleep(pause)
             pause = min(2 * pause, 5.0)

@@ -62,6 +62,13 @@ def test_what_ended_without_a_word_was_lost(status: Status) -> None:
     assert (step.state.lost, step.state.due) == (1, NOW)
 
 
+def test_what_never_ran_is_told_and_not_started_again() -> None:
+    step = _decide(replace(_status(Phase.FAILED), why="the image cannot be fetched"))
+
+    assert isinstance(step, Stop)
+    assert "the image cannot be fetched" in str(step.error)
+
+
 def test_losses_pause_longer_and_end_with_the_budget() -> None:
     second, third = _decide(_status(Phase.LOST), lost=1), _decide(_status(Phase.LOST), lost=2)
 

@@ -41,6 +41,14 @@ class RealNode:
         """The cluster as the team's launcher sees it."""
         return self.as_account(f"{team}-airflow", "launcher")
 
+    def config(self, namespace: str, account: str) -> dict[str, Any]:
+        """A kubeconfig of the account's."""
+        from k8s.local.keys import config_of
+
+        layout = self.node.layout
+        authority = (layout.pki / "ca.crt").read_bytes()
+        return config_of(layout.where.endpoint, authority, {"token": self.admin.token(namespace, account)}, namespace)
+
     def as_account(self, namespace: str, account: str) -> "Cluster":
         return self.admin.as_bearer(self.admin.token(namespace, account))
 
@@ -89,6 +97,7 @@ def node() -> Iterator[RealNode]:
     """One for the session; it needs root and Debian's containerd."""
     from framework.errors import SetupError
     from framework.home import cache_home
+    from framework.servers.processes import in_use
     from k8s.images.parts import Builder
     from k8s.images.spark import build_spark
     from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries
@@ -100,6 +109,9 @@ def node() -> Iterator[RealNode]:
     binaries = ensure_binaries(os.environ, print)
     above = cache_home(os.environ) / "nodes"
     above.mkdir(parents=True, exist_ok=True)
+    for old in above.glob("test-*"):  # of runs that were killed
+        if not in_use(old):
+            shutil.rmtree(old, ignore_errors=True)
     home = Path(tempfile.mkdtemp(prefix="test-", dir=above))  # on a disk: containers' file systems are of some GB
     try:
         image = build_spark(Builder(os.environ, Path("locks/jobs.txt"), print, IMAGES))
