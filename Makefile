@@ -41,6 +41,7 @@ demo: setup ## Two teams in a real Airflow, on real flights (DAYS=2)
 kubernetes: setup ## Have on this machine what a local cluster is made of; Kubernetes is built once, in ten minutes
 	@tools/node
 	@$(BIN)/python -m k8s.local
+	@$(BIN)/teamspark image build flights --thin >/dev/null
 
 bench: setup ## Measure, and write benchmarks/results
 	@$(BIN)/python -m benchmarks $(ARGS)

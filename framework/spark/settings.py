@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 
 from framework.errors import ConfigError
 from framework.spark.stores import StoreAccess
+from framework.spark.tuning import SHORT_JOB
 from framework.sparkconf import FORCED
 
 Layer: TypeAlias = Literal["platform", "team", "author", "spark-submit"]
@@ -136,11 +137,16 @@ def effective_settings(
     stores = settings.stores
     added = {
         JAVA_OPTIONS: (" ", (*java_options, *stores.java_options)),
-        EXECUTOR_OPTIONS: (" ", stores.java_options),
+        EXECUTOR_OPTIONS: (" ", (*_short(settings, master), *stores.java_options)),
         JARS: (",", _jar_uris(stores)),
     }
     keys = sorted({key for _, conf in layers for key in conf} | {key for key, (_, more) in added.items() if more})
     return tuple(_setting(key, layers, *added.get(key, ("", ()))) for key in keys)
+
+
+def _short(settings: SessionSettings, master: str) -> tuple[str, ...]:
+    """Executors that are processes of their own start as quickly as their driver."""
+    return SHORT_JOB if settings.short_job and not is_local(master) else ()
 
 
 def _jar_uris(stores: StoreAccess) -> tuple[str, ...]:

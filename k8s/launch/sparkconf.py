@@ -49,8 +49,6 @@ def platform_settings(name: str, team: str, resources: Resources, files: str) ->
         "executor.disableConfigMap": "true",
         "executor.deleteOnTermination": "true",
         "authenticate.executor.serviceAccountName": names.executor,
-        # One that is refused by quota is asked for again in a moment; Spark's own 1 s would ask for hundreds a minute.
-        "allocation.batch.delay": "3s",
         "allocation.batch.size": str(max(1, resources.executors)),
     }
     return {

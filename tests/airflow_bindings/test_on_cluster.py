@@ -14,7 +14,8 @@ from k8s.launch.naming import ROLE
 from tests.airflow_bindings.platform import Platform
 from tests.servers.cluster import Whole
 
-pytestmark = pytest.mark.e2e
+# Whoever is first waits for a node to start and to be given its images.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 DATE = datetime(2013, 1, 1, tzinfo=UTC)
 BOTH_WAYS = pytest.mark.parametrize("deferrable", [False, True], ids=["polling", "deferred"])

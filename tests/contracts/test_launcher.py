@@ -126,7 +126,9 @@ def _session(home: Path) -> set[int]:
     return _members(home)
 
 
-@pytest.fixture(params=["memory", "local", pytest.param("kubernetes", marks=pytest.mark.e2e)])
+@pytest.fixture(
+    params=["memory", "local", pytest.param("kubernetes", marks=[pytest.mark.e2e, pytest.mark.timeout(600)])]
+)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     made: Rig
     match request.param:

@@ -134,7 +134,7 @@ def test_every_store_gets_equal_outputs(published: Callable[[StoreKind], Demo], 
     assert there.outputs == here.outputs
 
 
-@pytest.mark.parametrize("kind", [StoreKind.efs, StoreKind.s3])
+@pytest.mark.parametrize("kind", [pytest.param(StoreKind.efs, marks=pytest.mark.long), StoreKind.s3])
 def test_through_a_cache_the_outputs_are_the_same_and_inputs_are_hot(
     tmp_path: Path, published: Callable[[StoreKind], Demo], kind: StoreKind
 ) -> None:

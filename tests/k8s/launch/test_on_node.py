@@ -18,7 +18,8 @@ from k8s.launch.needs import Needs, quota_of
 from k8s.pods import RESTRICTED
 from tests.servers.node import RealNode
 
-pytestmark = pytest.mark.e2e
+# Whoever is first waits for a node to start and to be given its images.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WITHIN_S = 200.0
 # Small and quick: what is tried is the launcher.

@@ -15,7 +15,8 @@ from framework.launch.base import CONFIG, RESULT, UNFINISHED, Launcher, LaunchRe
 from tests.servers.cluster import Whole
 from tests.servers.seaweed import client_of
 
-pytestmark = pytest.mark.e2e
+# Whoever is first waits for a node to start and to be given its images.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WITHIN_S = 240.0
 RUN = "20130101T000000Z"
