@@ -122,6 +122,13 @@ def without_api(layout: Layout) -> tuple[str, ...]:
     return () if answers(layout.address, layout.where.api, check) else ("kube-apiserver",)
 
 
+def not_furnished(cluster: Cluster) -> list[str]:
+    """A node that takes pods, and the authority's certificate, which every pod is given."""
+    certificate = cluster.get(Place("v1", "ConfigMap", names.SPACE, "kube-root-ca.crt"))
+    node = _is_ready(cluster.get(Place("v1", "Node", "", NODE)))
+    return [what for what, there in (("Node", node), ("kube-root-ca.crt", certificate)) if not there]
+
+
 def not_ready(cluster: Cluster) -> list[str]:
     wanted = {"Node": Place("v1", "Node", "", NODE), "names": Place("v1", "Pod", names.SPACE, names.NAME)}
     return [what for what, place in wanted.items() if not _is_ready(cluster.get(place))]

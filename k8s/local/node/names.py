@@ -13,6 +13,7 @@ _LABELS: Final = {"k8s-app": "kube-dns"}
 
 
 def objects(layout: Layout) -> Iterator[Obj]:
+    """What the pod needs before it is there."""
     yield thing("ServiceAccount", NAME, namespace=SPACE)
     yield thing("ClusterRole", NAME, api=f"{RBAC}/v1", rules=[
         rule(["endpoints", "services", "pods", "namespaces"], ["list", "watch"]),
@@ -30,7 +31,6 @@ def objects(layout: Layout) -> Iterator[Obj]:
         "Service", "kube-dns", namespace=SPACE, labels=_LABELS,
         spec={"selector": _LABELS, "clusterIP": layout.dns, "ports": ports},
     )  # fmt: skip
-    yield _pod()
 
 
 def _corefile() -> str:
@@ -47,7 +47,8 @@ def _corefile() -> str:
 """
 
 
-def _pod() -> Obj:
+def pod() -> Obj:
+    """What answers for names."""
     container = {
         "name": NAME,
         "image": IMAGE,

@@ -110,4 +110,7 @@ def _await_node(node: Node, started: processes.Started) -> None:
     for one in (*names.walls(), *names.objects(layout)):
         cluster.apply(one)
     import_images(layout, [*own_images(layout), *sorted(layout.images.glob("*.tar"))], node.inside)
+    # A pod that lacks something at first is looked at again after eight seconds only.
+    wait(partial(making.not_furnished, cluster))
+    cluster.apply(names.pod())
     wait(partial(making.not_ready, cluster))
