@@ -102,8 +102,13 @@ def node() -> Iterator[RealNode]:
     from k8s.images.spark import build_spark
     from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries
     from k8s.local.node.layout import Layout
+    from k8s.local.node.making import require_programs
     from k8s.local.node.running import running
 
+    try:
+        require_programs()
+    except SetupError as error:
+        pytest.skip(f"no node on this machine: {error}")
     if not are_there(os.environ) and ARCHIVE not in os.environ:  # a build takes longer than any test may
         pytest.skip(f"Kubernetes is not on this machine: make kubernetes, or name an archive of it in {ARCHIVE}")
     binaries = ensure_binaries(os.environ, print)
@@ -115,13 +120,12 @@ def node() -> Iterator[RealNode]:
     home = Path(tempfile.mkdtemp(prefix="test-", dir=above))  # on a disk: containers' file systems are of some GB
     try:
         image = build_spark(Builder(os.environ, Path("locks/jobs.txt"), print, IMAGES))
-        layout = Layout.of(f"t{os.getpid()}", home, binaries)
+        # Of its own: processes that start at one time have numbers that are close, and hashes that may meet.
+        layout = Layout.of(f"t{os.getpid()}", home, binaries, slot=os.getpid() % 250)
         layout.images.mkdir()
         (layout.images / image.archive.name).symlink_to(image.archive)
         with running(layout) as up:
             yield _with_teams(RealNode(up, _admin(up), image.name))
-    except SetupError as error:
-        pytest.skip(f"no node on this machine: {error}")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
