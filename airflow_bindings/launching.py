@@ -135,7 +135,7 @@ def opened(extra: Mapping[str, Any], *, where: str) -> Any:
         from k8s.client import Cluster
     except ImportError as error:
         raise SetupError(
-            "there is no Kubernetes client here", got=clip(str(error)), next_step="install kubernetes"
+            "there is no Kubernetes client here", got=clip(str(error)), next_step="install teamspark[k8s]"
         ) from error
     import yaml
 
