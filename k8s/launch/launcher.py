@@ -18,10 +18,10 @@ from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
 from framework.tenancy.names import Names
 from k8s.client import Cluster, Conflict, NotAllowed, Place, Stranger
 from k8s.launch.lease import held
-from k8s.launch.naming import DRIVER, LAUNCH, ROLE, RUN, identity_of, run_label
+from k8s.launch.naming import DRIVER, EXECUTOR, LAUNCH, ROLE, RUN, identity_of, run_label
 from k8s.launch.needs import Needs, Never, Waits, quota_of, room_for
 from k8s.launch.pods import GRACE_S, Identity, Launch, launch_of, owned
-from k8s.launch.reading import Patience, status_of
+from k8s.launch.reading import Patience, stale, status_of
 from k8s.render.amounts import NAME as QUOTA
 from k8s.render.objects import Obj
 
@@ -33,11 +33,12 @@ _T = TypeVar("_T")
 @dataclass(frozen=True, slots=True)
 class Habits:
     """How a launcher bears with its cluster. ``answer_s``: how long an API server may be away; ``doubt_s``: how long it may deny
-    what it has not read yet.
+    what it has not read yet; ``keep_s``: how long the pod of a finished run, and with it its log, is kept.
     """
 
     answer_s: float = 60.0
     doubt_s: float = 10.0
+    keep_s: float = 86_400.0
     patience: Patience = field(default_factory=Patience)
 
 
@@ -93,6 +94,9 @@ class KubernetesLauncher:
             time.sleep(_POLL_S)
 
     def clear(self, name: str) -> None:
+        """Also executors that a driver left which did not end by itself: its own pod stays, and so would they."""
+        for one in self._pods(f"{LAUNCH}={name},{ROLE}={EXECUTOR}"):
+            self._remove(one)
         for kind in ("Secret", "ConfigMap"):
             self._ask(lambda kind=kind: self._cluster.delete(Place("v1", kind, self._space, name)))  # type: ignore[misc]  # a loop's variable, bound
 
@@ -110,18 +114,22 @@ class KubernetesLauncher:
         assert request.resources is not None, "launch_of asks for them"
         needs = Needs.of(request.resources)
         with held(self._cluster, self._space):
-            self._require_room(needs, request.name)
+            pods = self._require_room(needs, request.name)
             pod = self._create(launch.pod)
+        for old in stale(pods, self._habits.keep_s, now=datetime.now(UTC)):
+            self._remove(old)
         with self._or_nothing(pod):
             # Where the lease was lost two may have looked at one time. Who sees too much then withdraws.
             self._require_room(needs, request.name)
         return pod
 
-    def _require_room(self, needs: Needs, name: str) -> None:
+    def _require_room(self, needs: Needs, name: str) -> tuple[Obj, ...]:
+        """All pods of the namespace, where there is room. Raises: NoRoom, ConfigError."""
+        pods = self._pods("")
         quota = self._ask(lambda: self._cluster.get(Place("v1", "ResourceQuota", self._space, QUOTA)))
         if quota is None:
-            return
-        answer = room_for(needs, quota_of(quota), self._pods(""), own=name)
+            return pods
+        answer = room_for(needs, quota_of(quota), pods, own=name)
         if isinstance(answer, Never):
             raise ConfigError(
                 "this run can never fit",
@@ -131,6 +139,7 @@ class KubernetesLauncher:
             )
         if isinstance(answer, Waits):
             raise NoRoom("the run waits for room", where=name, got=answer.why, next_step="it starts when others end")
+        return pods
 
     @contextmanager
     def _or_nothing(self, pod: Obj) -> Iterator[None]:
@@ -139,11 +148,7 @@ class KubernetesLauncher:
             yield
         except TeamsparkError as error:
             if not isinstance(error, ClusterUnavailable):
-                self._ask(
-                    lambda: self._cluster.delete(
-                        self._place(pod["metadata"]["name"]), uid=pod["metadata"]["uid"], grace_s=0
-                    )
-                )
+                self._remove(pod)
             raise
 
     def _create(self, one: Obj) -> Obj:
@@ -162,9 +167,12 @@ class KubernetesLauncher:
         if any(one["metadata"]["uid"] == uid for one in pods):
             return True
         for one in pods:
-            place, own = self._place(one["metadata"]["name"]), one["metadata"]["uid"]
-            self._ask(lambda place=place, own=own: self._cluster.delete(place, uid=own, grace_s=0))  # type: ignore[misc]  # a loop's variables, bound
+            self._remove(one)
         return bool(pods)
+
+    def _remove(self, pod: Obj) -> None:
+        place, uid = self._place(pod["metadata"]["name"]), pod["metadata"]["uid"]
+        self._ask(lambda: self._cluster.delete(place, uid=uid, grace_s=0))
 
     def _pod(self, name: str) -> Obj | None:
         return self._ask(lambda: self._cluster.get(self._place(name)))

@@ -3,14 +3,14 @@
 Sources of the words: Kubernetes, "Pod Lifecycle" and "Debug Pods"; kubelet's and containerd's reasons as they are at 1.34.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from framework.errors import clip
 from framework.launch.base import Phase, Status
-from k8s.launch.naming import DRIVER, identity_of
+from k8s.launch.naming import DRIVER, ROLE, identity_of
 from k8s.render.objects import Obj
 
 _SIGNALLED: Final = 128
@@ -53,6 +53,15 @@ def status_of(pod: Obj, patience: Patience, *, now: datetime) -> Status | None:
     phase, exit_code, why = _ending(pod, patience, now)
     result = _message(pod) if phase not in (Phase.PENDING, Phase.RUNNING) else None
     return Status(pod["metadata"]["name"], phase, *identity, exit_code, result, why)
+
+
+def stale(pods: Iterable[Obj], keep_s: float, *, now: datetime) -> Iterator[Obj]:
+    """Drivers that ended longer than ``keep_s`` ago."""
+    for pod in pods:
+        at = (_terminated(pod) or {}).get("finishedAt")
+        labels = pod["metadata"].get("labels") or {}
+        if labels.get(ROLE) == DRIVER and at and (now - datetime.fromisoformat(at)).total_seconds() > keep_s:
+            yield pod
 
 
 def _ending(pod: Obj, patience: Patience, now: datetime) -> tuple[Phase, int | None, str | None]:

@@ -7,8 +7,8 @@ import pytest
 
 from framework.identity import Epoch, RunKey
 from framework.launch.base import Phase
-from k8s.launch.naming import IDENTITY, identity_text
-from k8s.launch.reading import Patience, status_of
+from k8s.launch.naming import IDENTITY, ROLE, identity_text
+from k8s.launch.reading import Patience, stale, status_of
 
 KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z")
 EPOCH = Epoch("1f" * 8, 1, 1)
@@ -102,3 +102,20 @@ def test_a_pod_that_does_not_say_whose_it_is_is_nobodys(text: str | None) -> Non
     odd["metadata"]["annotations"] = {} if text is None else {IDENTITY: text}
 
     assert status_of(odd, PATIENCE, now=BORN) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "role", "days", "gone"),
+    [
+        (ended(0, finishedAt="2026-11-01T00:00:00Z"), "driver", 2, True),
+        (ended(1, finishedAt="2026-11-01T00:00:00Z"), "driver", 2, True),
+        (ended(0, finishedAt="2026-11-01T00:00:00Z"), "driver", 0, False),
+        (ended(0, finishedAt="2026-11-01T00:00:00Z"), "", 2, False),
+        (pod(phase="Running"), "driver", 2, False),
+    ],
+    ids=["old", "old and failed", "young", "not ours", "running"],
+)
+def test_what_ended_long_ago_is_stale(found: dict[str, Any], role: str, days: int, gone: bool) -> None:
+    found["metadata"]["labels"] = {ROLE: role}
+
+    assert bool(list(stale([found], 86_400, now=BORN + timedelta(days=days)))) == gone
