@@ -1,10 +1,8 @@
 """The one door to a cluster's API: server-side apply under one name, and what an answer means. The only importer of the client."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,43 +15,13 @@ from kubernetes.dynamic.exceptions import ConflictError, GoneError, NotFoundErro
 from kubernetes.watch.watch import iter_resp_lines
 from urllib3.exceptions import HTTPError, SSLError
 
-from framework.errors import ClusterUnavailable, ConfigError, NoRoom, PolicyError, SetupError, TeamsparkError, clip
+from framework.errors import ClusterUnavailable, ConfigError, SetupError, clip
+from k8s.answers import meaning
 from k8s.render.objects import Obj, address
 
 MANAGER: Final = "teamspark"
 TIMEOUT_S: Final = (5, 20)
 """To connect, and to read."""
-_MESSAGE_CHARS: Final = 600
-_REFUSED: Final = " is forbidden: "
-_NO_QUOTA: Final = "exceeded quota: "
-_QUOTA_BUSY: Final = "Operation cannot be fulfilled on resourcequotas "
-_NO_POLICY: Final = "failed to configure policy: "
-_NO_RIGHT: Final = re.compile(r' is forbidden: User ".*" cannot [a-z]+ resource ')
-
-
-class Conflict(ConfigError):
-    """Somebody else was first: the name is taken, or the object is not any more what it was."""
-
-
-class NotAllowed(PolicyError):
-    """No role gives this right. An API server that has just started says so too, until it has read the roles."""
-
-
-class Stranger(SetupError):
-    """Nobody knows this identity. An API server that has just started says so too, until it has read the accounts."""
-
-
-_NOT_TAKEN: Final = (ConfigError, "the cluster does not take it", None)
-_BY_STATUS: Final[Mapping[int, tuple[type[TeamsparkError], str, str | None]]] = {
-    HTTPStatus.CONFLICT: (Conflict, "the cluster has another already", None),
-    HTTPStatus.FORBIDDEN: (PolicyError, "the cluster denies it", None),
-    HTTPStatus.UNAUTHORIZED: (
-        Stranger, "the cluster does not know this identity", "renew the kubeconfig's user",
-    ),
-    HTTPStatus.BAD_REQUEST: _NOT_TAKEN,
-    HTTPStatus.NOT_FOUND: _NOT_TAKEN,
-    HTTPStatus.UNPROCESSABLE_ENTITY: _NOT_TAKEN,
-}  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -283,7 +251,7 @@ def translated(where: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        raise _meaning(error, where) from error
+        raise meaning(int(error.status or 0), str(error.reason), str(error.body or ""), where=where) from error
     except ResourceNotFoundError as error:
         raise SetupError("this cluster lacks a kind of object", where=where, got=clip(str(error), 120)) from error
     except (HTTPError, OSError) as error:
@@ -297,31 +265,3 @@ def translated(where: str) -> Iterator[None]:
         raise ClusterUnavailable(
             "the cluster does not answer", where=where, got=clip(str(error), 200), next_step="run again when it does"
         ) from error
-
-
-def _meaning(error: ApiException, where: str) -> Exception:
-    told = clip(_message(error), _MESSAGE_CHARS)
-    kind, what, next_step = _kind_of(int(error.status or 0), told)
-    return kind(what, where=where, got=told, next_step=next_step)
-
-
-def _kind_of(status: int, told: str) -> tuple[type[TeamsparkError], str, str | None]:
-    if _NO_QUOTA in told:
-        return NoRoom, "the team's quota is used up", "wait until others have ended"
-    if _QUOTA_BUSY in told:  # two counted at one time; a 409, as if the name were taken
-        return ClusterUnavailable, "the team's quota is being counted", "run again"
-    if _NO_POLICY in told:  # all is denied until an API server that has just started knows its policies' parameters
-        return ClusterUnavailable, "the cluster's policies are not ready", "run again in a minute"
-    if _NO_RIGHT.search(told):
-        return NotAllowed, "the cluster denies it", None
-    if _REFUSED in told:  # admission that lacks its parameters answers 422
-        return PolicyError, "the cluster denies it", None
-    return _BY_STATUS.get(status, (ClusterUnavailable, "the cluster did not do it", "run again"))
-
-
-def _message(error: ApiException) -> str:
-    """What the API server says, without the headers around it."""
-    try:
-        return str(yaml.safe_load(error.body or "")["message"])
-    except (yaml.YAMLError, TypeError, KeyError):
-        return f"{error.status} {error.reason}"

@@ -16,7 +16,8 @@ from framework.errors import ClusterUnavailable, ConfigError, NoRoom, RunLost, T
 from framework.identity import RunKey
 from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
 from framework.tenancy.names import Names
-from k8s.client import Cluster, Conflict, NotAllowed, Place, Stranger
+from k8s.answers import Conflict, NotAllowed, Stranger
+from k8s.client import Cluster, Place
 from k8s.launch.lease import held
 from k8s.launch.naming import DRIVER, EXECUTOR, LAUNCH, ROLE, RUN, identity_of, run_label
 from k8s.launch.needs import Needs, Never, Waits, quota_of, room_for

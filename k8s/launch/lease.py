@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from framework.errors import NoRoom
-from k8s.client import Cluster, Conflict, Place
+from k8s.answers import Conflict
+from k8s.client import Cluster, Place
 from k8s.render.objects import Obj, thing
 
 NAME: Final = "teamspark-launch"
