@@ -64,7 +64,11 @@ def _rights(team: str, verb: str, space: str, kind: str) -> Verdict:
 
 
 def _permitted(role: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return ((verb, kind) for rule in role["rules"] for kind in rule["resources"] for verb in rule["verbs"])
+    """Kinds as kubectl names them: ``leases.coordination.k8s.io`` outside of the core."""
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            kinds = [f"{kind}.{group}" if group else kind for kind in rule["resources"]]
+            yield from ((verb, kind) for kind in kinds for verb in rule["verbs"])
 
 
 def _admission(team: Team, platform: Platform, question: Question) -> Verdict:

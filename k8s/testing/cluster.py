@@ -259,8 +259,9 @@ def _taken(cluster: Cluster, body: Obj) -> None:
 
 def _may(cluster: Cluster, space: str, verb: str, kind: str) -> None:
     """The cluster is asked by the account itself, for itself."""
-    resource, _, part = kind.partition("/")
-    attributes = {"namespace": space, "verb": verb, "resource": resource, "subresource": part}
+    plain, _, part = kind.partition("/")
+    resource, _, group = plain.partition(".")
+    attributes = {"namespace": space, "verb": verb, "group": group, "resource": resource, "subresource": part}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

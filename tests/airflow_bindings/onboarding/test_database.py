@@ -1,6 +1,8 @@
 """A team's rows in Airflow's own database: made and taken in one transaction, and nothing of a team becomes everybody's."""
 
 import os
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -101,6 +103,12 @@ def test_killed_half_way_it_has_done_nothing(bakers: str, monkeypatch: pytest.Mo
     database.offboard(bakers)
 
 
+def in_file(platform: Platform, question: str) -> list[Any]:
+    """What another process finds in the database."""
+    with closing(sqlite3.connect(platform.home / "airflow.db")) as opened:
+        return opened.execute(question).fetchall()
+
+
 def layer(platform: Platform, *names: str) -> AirflowLayer:
     environ = {**os.environ, "AIRFLOW_HOME": str(platform.home)}
     return AirflowLayer(
@@ -139,6 +147,7 @@ def test_what_bears_the_teams_name_and_is_everybodys_stops_it(platform: Platform
     with create_session() as session:
         session.add(Connection(conn_id="squat__warehouse", conn_type="http", host="evil.example.org"))
 
+    assert in_file(platform, "SELECT conn_id FROM connection WHERE conn_id = 'squat__warehouse'")
     with pytest.raises(ConfigError) as told:
         layer(platform, "squat").prospect(team("squat"))
 
@@ -163,6 +172,7 @@ def test_a_dag_id_that_was_taken_over_is_found(platform: Platform, name: str) ->
     with create_session() as session:
         session.add(DagModel(dag_id=f"flights.{name}", bundle_name="insights-dags", fileloc="x"))  # type: ignore[no-untyped-call]  # Airflow's own
 
+    assert in_file(platform, f"SELECT dag_id FROM dag WHERE dag_id = 'flights.{name}'")
     told = [line for line in layer(platform).takeovers() if line.startswith(f"flights.{name}: bundle 'insights-dags'")]
     assert told == [line for line in takeovers() if line.startswith(f"flights.{name}:")] != []
     with create_session() as session:
