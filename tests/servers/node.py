@@ -97,7 +97,6 @@ def node() -> Iterator[RealNode]:
     """One for the session; it needs root and Debian's containerd."""
     from framework.errors import SetupError
     from framework.home import cache_home
-    from framework.servers.processes import in_use
     from k8s.images.parts import Builder
     from k8s.images.spark import build_spark
     from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries
@@ -114,10 +113,10 @@ def node() -> Iterator[RealNode]:
     binaries = ensure_binaries(os.environ, print)
     above = cache_home(os.environ) / "nodes"
     above.mkdir(parents=True, exist_ok=True)
-    for old in above.glob("test-*"):  # of runs that were killed
-        if not in_use(old):
+    for old in above.glob("test-*"):  # of runs that were killed; a folder has its maker's number
+        if not Path("/proc", old.name.split("-")[1]).exists():
             shutil.rmtree(old, ignore_errors=True)
-    home = Path(tempfile.mkdtemp(prefix="test-", dir=above))  # on a disk: containers' file systems are of some GB
+    home = Path(tempfile.mkdtemp(prefix=f"test-{os.getpid()}-", dir=above))  # on a disk: containers' file systems are of some GB
     try:
         image = build_spark(Builder(os.environ, Path("locks/jobs.txt"), print, IMAGES))
         # Of its own: processes that start at one time have numbers that are close, and hashes that may meet.
