@@ -116,7 +116,9 @@ def node() -> Iterator[RealNode]:
     for old in above.glob("test-*"):  # of runs that were killed; a folder has its maker's number
         if not Path("/proc", old.name.split("-")[1]).exists():
             shutil.rmtree(old, ignore_errors=True)
-    home = Path(tempfile.mkdtemp(prefix=f"test-{os.getpid()}-", dir=above))  # on a disk: containers' file systems are of some GB
+    home = Path(
+        tempfile.mkdtemp(prefix=f"test-{os.getpid()}-", dir=above)
+    )  # on a disk: containers' file systems are of some GB
     try:
         image = build_spark(Builder(os.environ, Path("locks/jobs.txt"), print, IMAGES))
         # Of its own: processes that start at one time have numbers that are close, and hashes that may meet.
