@@ -100,6 +100,7 @@ def node() -> Iterator[RealNode]:
     from k8s.images.parts import Builder
     from k8s.images.spark import build_spark
     from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries
+    from k8s.local.node import cgroups
     from k8s.local.node.layout import Layout
     from k8s.local.node.making import require_programs
     from k8s.local.node.running import running
@@ -115,6 +116,7 @@ def node() -> Iterator[RealNode]:
     above.mkdir(parents=True, exist_ok=True)
     for old in above.glob("test-*"):  # of runs that were killed; a folder has its maker's number
         if not Path("/proc", old.name.split("-")[1]).exists():
+            cgroups.remove(f"teamspark-t{old.name.split('-')[1]}")
             shutil.rmtree(old, ignore_errors=True)
     home = Path(
         tempfile.mkdtemp(prefix=f"test-{os.getpid()}-", dir=above)
