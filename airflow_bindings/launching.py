@@ -6,11 +6,13 @@ The rest of a task's life is the same for both. Kubernetes' client is imported w
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_bindings.admission import Admitted
 from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
+from airflow_bindings.onboarding.rows import KUBERNETES
 from airflow_bindings.settings import DRIVER, Settings
 from airflow_bindings.state import LaunchState
 from framework.errors import ConfigError, SetupError, clip
@@ -19,8 +21,6 @@ from framework.launch.local import LocalLauncher
 from framework.tenancy.kept import load_last_whole
 from framework.tenancy.model import Teams
 from framework.tenancy.names import Names
-
-KUBERNETES = "kubernetes"
 
 
 class Site(Protocol):
@@ -82,7 +82,7 @@ class OnCluster:
         habits = Habits(patience=Patience(self.settings.pending_s))
         return KubernetesLauncher(cluster_of(self.team), self.team, identity, habits)
 
-    @property
+    @cached_property
     def teams(self) -> Teams:
         return load_last_whole(self.settings.workspace, self.settings.team_files, lambda _: None)
 

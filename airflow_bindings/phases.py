@@ -223,7 +223,9 @@ class Life:
         self._stop_if_killed()
         poll_s, state_dir = self.settings.poll_s, str(self.settings.state_dir)
         team = None if self.settings.launcher == "local" else self.admitted.run.key.team
-        trigger = RunTrigger(state_dir=state_dir, name=self._name, poll_s=poll_s, due=due, team=team)
+        trigger = RunTrigger(
+            state_dir=state_dir, name=self._name, poll_s=poll_s, due=due, team=team, pending_s=self.settings.pending_s
+        )
         self.task.defer(trigger=trigger, method_name="resume", timeout=self.task.execution_timeout)
         raise AssertionError("defer() always raises")
 

@@ -19,11 +19,18 @@ from framework.launch.local import LocalLauncher
 class RunTrigger(BaseTrigger):
     """Fires when the launch ``name`` has ended or, when ``due`` is given, at that time (seconds since 1970).
 
-    ``team``: whose pods it is among; None for a launch of this machine.
+    ``team``: whose pods it is among; None for a launch of this machine. ``pending_s``: when a pod that does not start has ended.
     """
 
     def __init__(
-        self, *, state_dir: str, name: str, poll_s: float, due: float | None = None, team: str | None = None
+        self,
+        *,
+        state_dir: str,
+        name: str,
+        poll_s: float,
+        due: float | None = None,
+        team: str | None = None,
+        pending_s: float = 600.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.state_dir = state_dir
@@ -31,10 +38,11 @@ class RunTrigger(BaseTrigger):
         self.poll_s = poll_s
         self.due = due
         self.team = team
+        self.pending_s = pending_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         facts = {"state_dir": self.state_dir, "name": self.name, "poll_s": self.poll_s, "due": self.due}
-        facts |= {} if self.team is None else {"team": self.team}
+        facts |= {} if self.team is None else {"team": self.team, "pending_s": self.pending_s}
         return f"{type(self).__module__}.{type(self).__qualname__}", facts
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -59,11 +67,12 @@ class RunTrigger(BaseTrigger):
         from asgiref.sync import sync_to_async
 
         from airflow_bindings.launching import cluster_of
-        from k8s.launch.launcher import KubernetesLauncher
+        from k8s.launch.launcher import Habits, KubernetesLauncher
+        from k8s.launch.reading import Patience
 
         # Airflow answers for a connection in the triggerer's own thread only.
         cluster = await sync_to_async(cluster_of)(self.team)
-        return KubernetesLauncher(cluster, self.team)
+        return KubernetesLauncher(cluster, self.team, habits=Habits(patience=Patience(self.pending_s)))
 
     async def _ended(self) -> None:
         launcher = await self._launcher()

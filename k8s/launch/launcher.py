@@ -117,11 +117,11 @@ class KubernetesLauncher:
         with held(self._cluster, self._space):
             pods = self._require_room(needs, request.name)
             pod = self._create(launch.pod)
-        for old in stale(pods, self._habits.keep_s, now=datetime.now(UTC)):
-            self._remove(old)
         with self._or_nothing(pod):
             # Where the lease was lost two may have looked at one time. Who sees too much then withdraws.
             self._require_room(needs, request.name)
+        for old in stale(pods, self._habits.keep_s, now=datetime.now(UTC)):
+            self._remove(old)
         return pod
 
     def _require_room(self, needs: Needs, name: str) -> tuple[Obj, ...]:
