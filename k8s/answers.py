@@ -14,6 +14,7 @@ _REFUSED: Final = " is forbidden: "
 _NO_QUOTA: Final = "exceeded quota: "
 _QUOTA_BUSY: Final = "Operation cannot be fulfilled on resourcequotas "
 _NO_POLICY: Final = "failed to configure policy: "
+_NO_PARAMETERS: Final = "no params found"
 _NO_RIGHT: Final = re.compile(r' is forbidden: User ".*" cannot [a-z]+ resource ')
 
 
@@ -22,7 +23,7 @@ class Conflict(ConfigError):
 
 
 class NotAllowed(PolicyError):
-    """No role gives this right. An API server that has just started says so too, until it has read the roles."""
+    """No role gives this right, or a policy lacks its parameters. An API server says so too of what it has not read yet."""
 
 
 class Stranger(SetupError):
@@ -56,7 +57,7 @@ def _kind_of(status: int, told: str) -> tuple[type[TeamsparkError], str, str | N
         return ClusterUnavailable, "the team's quota is being counted", "run again"
     if _NO_POLICY in told:  # all is denied until an API server that has just started knows its policies' parameters
         return ClusterUnavailable, "the cluster's policies are not ready", "run again in a minute"
-    if _NO_RIGHT.search(told):
+    if _NO_RIGHT.search(told) or _NO_PARAMETERS in told:
         return NotAllowed, "the cluster denies it", None
     if _REFUSED in told:  # admission that lacks its parameters answers 422
         return PolicyError, "the cluster denies it", None

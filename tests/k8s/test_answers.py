@@ -19,6 +19,7 @@ from k8s.answers import Conflict, NotAllowed, Stranger, meaning
         (403, 'pods "a" is forbidden: violates PodSecurity "restricted:v1.34": runAsNonRoot != true', PolicyError),
         (422, "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' denied request: image is below none", PolicyError),
         (422, "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' denied request: failed to configure policy: failed to find resource referenced by paramKind", ClusterUnavailable),
+        (422, "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'p' denied request: failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction", NotAllowed),
         (401, "Unauthorized", Stranger),
         (400, "bad", ConfigError),
         (404, 'namespaces "x" not found', ConfigError),

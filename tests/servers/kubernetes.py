@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from k8s.client import Cluster
     from k8s.local.control_plane import ControlPlane
 
-HELD_S = 30
-"""A policy takes hold a second or two after it was put."""
 TOKEN_S = 3600
 
 
@@ -47,6 +44,7 @@ def kubernetes() -> Iterator[Kubernetes]:
     from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries, home_of
     from k8s.local.control_plane import running
     from k8s.render.team import cluster_objects, team_objects
+    from k8s.tenant.waiting import await_policies
 
     binaries = home_of(os.environ)
     if not are_there(os.environ):
@@ -62,22 +60,8 @@ def kubernetes() -> Iterator[Kubernetes]:
             for name in ("flights", "insights"):
                 for one in team_objects(team(name), PLATFORM):
                     admin.apply(one)
-            await_policies(admin)
+            for name in ("flights", "insights"):
+                await_policies(admin, name)
             yield Kubernetes(plane, admin)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def await_policies(admin: "Cluster") -> None:
-    """Until a pod that must be denied is."""
-    from framework.errors import PolicyError
-    from tests.k8s.pods import pod
-
-    deadline = time.monotonic() + HELD_S
-    while time.monotonic() < deadline:
-        try:
-            admin.create(pod("flights", image="elsewhere.example.org/x/y:1"), dry_run=True)
-        except PolicyError:
-            return
-        time.sleep(0.2)
-    raise TimeoutError("the policies did not take hold")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.k8s.teams import team
-from tests.servers.kubernetes import await_policies
 
 if TYPE_CHECKING:
     from framework.launch.base import Resources
@@ -141,11 +140,13 @@ def _admin(up: "Node") -> "Cluster":
 
 def _with_teams(real: RealNode) -> RealNode:
     from k8s.render.team import cluster_objects, team_objects
+    from k8s.tenant.waiting import await_policies
 
     for one in cluster_objects():
         real.admin.apply(one)
     for name in ("flights", "insights"):
         for one in team_objects(tenant(name), real.platform(8333)):
             real.admin.apply(one)
-    await_policies(real.admin)
+    for name in ("flights", "insights"):
+        await_policies(real.admin, name)
     return real
