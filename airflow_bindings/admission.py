@@ -13,7 +13,7 @@ from airflow_bindings.context import TaskRun, task_run
 from airflow_bindings.declare import links_of
 from airflow_bindings.link import LinkedEdge, LinkedTask, link
 from airflow_bindings.settings import Settings
-from framework.config import DestinationEntry, EdgeRef, ExportedConfig, JobConfig
+from framework.config import CodeFacts, DestinationEntry, EdgeRef, ExportedConfig, JobConfig
 from framework.errors import ConfigError, PolicyError, clip
 from framework.identity import Epoch, TaskKey
 from framework.sparkconf import require_allowed
@@ -32,8 +32,8 @@ class Admitted:
         """The longest that any input is waited for."""
         return max((edge.wait_s for edges in self.told.inputs.values() for edge in edges), default=0)
 
-    def config(self, epoch: Epoch, **elsewhere: str) -> bytes:
-        """``elsewhere``: paths that are others where the run is."""
+    def config(self, epoch: Epoch, **elsewhere: str | CodeFacts) -> bytes:
+        """``elsewhere``: what is another where the run is."""
         return self.told.model_copy(update={"epoch": epoch, **elsewhere}).json_bytes()
 
 

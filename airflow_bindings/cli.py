@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from framework.cli.options import CacheOption, StoreOption
+from framework.cli.options import CacheOption, ClusterOption, StoreOption
 from framework.cli.scope import scope_of
 from framework.cli.show import remark
 from framework.servers.signals import SIGNALLED
@@ -55,6 +55,7 @@ def run(
     date: Annotated[str, typer.Option(help="The logical date: 2013-01-01 (UTC), or a moment.")],
     store: StoreOption = None,
     cache: CacheOption = CacheKind.none,
+    cluster: ClusterOption = False,
 ) -> None:
     """Run a DAG for one date in a local Airflow, as its team: the one that `demo --keep` left up, else one made for it.
 
@@ -71,7 +72,7 @@ def run(
     leg = Leg(dag_id.partition(".")[0], dag_id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     scope = scope_of(ctx)
     with _import_errors_told(), _interruption_told(leg.team):
-        run_dag(scope.workspace, scope.teams, leg, ground=Ground(store, cache))
+        run_dag(scope.workspace, scope.teams, leg, ground=Ground(store, cache, cluster))
 
 
 @app.command("database-roles")

@@ -15,7 +15,9 @@ from airflow_bindings.command import credentials_of, driver_command, driver_envi
 from airflow_bindings.onboarding.rows import KUBERNETES
 from airflow_bindings.settings import DRIVER, Settings
 from airflow_bindings.state import LaunchState
+from framework.config import CodeFacts
 from framework.errors import ConfigError, SetupError, clip
+from framework.job.digest import tree_digest
 from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest
 from framework.launch.local import LocalLauncher
 from framework.tenancy.kept import load_last_whole
@@ -73,14 +75,19 @@ class OnCluster:
 
     @property
     def launcher(self) -> Launcher:
-        from k8s.launch.identities import identity_for
         from k8s.launch.launcher import Habits, KubernetesLauncher
         from k8s.launch.reading import Patience
+        from k8s.standing import standing_of
+
+        standing = standing_of(self.teams.team(self.team), self.platform)
+        habits = Habits(patience=Patience(self.settings.pending_s))
+        return KubernetesLauncher(cluster_of(self.team), self.team, standing, habits)
+
+    @cached_property
+    def platform(self) -> Any:
         from k8s.platform import load_platform
 
-        identity = identity_for(self.teams.team(self.team), load_platform(self.settings.workspace))
-        habits = Habits(patience=Patience(self.settings.pending_s))
-        return KubernetesLauncher(cluster_of(self.team), self.team, identity, habits)
+        return load_platform(self.settings.workspace)
 
     @cached_property
     def teams(self) -> Teams:
@@ -95,18 +102,29 @@ class OnCluster:
         # The image's own word for what is a module elsewhere.
         words = ("driver",) if self.settings.driver == DRIVER else ("python3", "-m", self.settings.driver)
         more = ("--connections", CONNECTIONS) if connections is not None else ()
-        file = teams.file(self.team)
+        resources = resources_of(teams.team(self.team), admitted.linked.spec.size, file=teams.file(self.team))
+        # Of what is there as the run is launched; where the worker has DAG files only there is nothing to compare.
+        code = CodeFacts(image=resources.image, digest=tree_digest(self.settings.workspace / "jobs", self.team))
         return LaunchRequest(
             name=_name(state),
             key=run.key,
             epoch=state.epoch,
             clear_number=run.clear_number,
             command=(*words, "--config", CONFIG, "--result", RESULT, "--platform", f"{FILES}/{PLATFORM}", *more),
-            config=admitted.config(state.epoch, workspace=PACKAGES, team_files=f"{FILES}/teams"),
+            config=admitted.config(state.epoch, workspace=PACKAGES, team_files=f"{FILES}/teams", code=code),
             connections=connections,
-            resources=resources_of(teams.team(self.team), admitted.linked.spec.size, file=file),
-            files=dict(_team_files(admitted, teams)),
+            resources=resources,
+            files=dict(self._team_files(admitted)),
         )
+
+    def _team_files(self, admitted: Admitted) -> Iterator[tuple[str, str]]:
+        """The team's own file, with its cache where pods find it, and those of the teams that it reads of."""
+        from framework.tenancy.render import as_yaml
+        from k8s.render.cache import as_in_cluster
+
+        read = {edge.team for edges in admitted.told.inputs.values() for edge in edges}
+        for name in sorted({admitted.run.key.team, *read}):
+            yield f"teams/{name}.yaml", as_yaml(as_in_cluster(self.teams.team(name), self.platform))
 
 
 def cluster_of(team: str) -> Any:
@@ -153,15 +171,6 @@ def opened(extra: Mapping[str, Any], *, where: str) -> Any:
         got=f"extra with {', '.join(sorted(extra)) or 'nothing'}",
         expected="in_cluster, kube_config_path or kube_config",
     )
-
-
-def _team_files(admitted: Admitted, teams: Teams) -> Iterator[tuple[str, str]]:
-    """The team's own file, and those of the teams that it reads of."""
-    from framework.tenancy.render import as_yaml
-
-    read = {edge.team for edges in admitted.told.inputs.values() for edge in edges}
-    for name in sorted({admitted.run.key.team, *read}):
-        yield f"teams/{name}.yaml", as_yaml(teams.team(name))
 
 
 def _name(state: LaunchState) -> str:

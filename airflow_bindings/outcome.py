@@ -1,15 +1,20 @@
 """What the end of a launch means for the task: one pure function from facts to the next step."""
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from airflow_bindings.state import LaunchState
 from framework.config import ErrorFacts, RunResult
+from framework.diagnosis import Diagnosis, Evidence, Where, diagnose
 from framework.errors import ConfigError, FinalError, NotYet, RetryableError, RunLost, TeamsparkError
-from framework.launch.base import UNFINISHED, Phase, Status
+from framework.launch.base import UNFINISHED, Executor, Phase, Status
 
 NOT_YET: Final = NotYet.exit_code
+_LOOK: Final = "look for memory kills and reboots on the machine; the launch's log is in the task's log"
 LONGEST_PAUSE_S: Final = 60.0
+# A finished message of ours, taken apart: its parts by name, further lines of a part, an item of a list.
+_PART: Final = re.compile(r"  (?:(?P<name>where|got|expected|next): |(?P<item>- )|  \| )(?P<text>.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,20 @@ class Stop:
 Step = Watch | Done | Again | Stop
 
 
-def decide(status: Status, state: LaunchState, patience: Patience, *, now: float) -> Step:
-    """The next step after looking at the launch that ``state`` remembers. ``now``: seconds since 1970."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What else was seen of a launch that ended badly: the end of its log, and its executors. ``where`` it ran."""
+
+    log: str = field(repr=False, default="")
+    executors: tuple[Executor, ...] = ()
+    where: Where | None = None
+
+
+def decide(status: Status, state: LaunchState, patience: Patience, *, now: float, seen: Seen = Seen()) -> Step:
+    """The next step after looking at the launch that ``state`` remembers. ``now``: seconds since 1970.
+
+    ``seen`` changes what is told, never the step.
+    """
     if status.phase in UNFINISHED:
         return Watch()
     result = _result(status)
@@ -60,11 +77,21 @@ def decide(status: Status, state: LaunchState, patience: Patience, *, now: float
         return Done(result)
     if state.due is not None:
         return Again(state, "its time has come")
+    found = _verdict(status, result, seen)
     if _was_lost(status, result):
-        return _after_loss(status, state, patience, now)
+        return _after_loss(status, state, patience, now, found)
     if status.exit_code == NOT_YET:
         return _after_not_yet(status, result, state, patience, now)
-    return Stop(_failure(status, result))
+    return Stop(_failure(status, result, found))
+
+
+def _verdict(status: Status, result: RunResult | None, seen: Seen) -> Diagnosis | None:
+    """Of a driver that left its error, only what the machine knows besides: it has read its own texts itself."""
+    ends = tuple(one.end for one in seen.executors if one.phase not in UNFINISHED)
+    if result is None or result.error is None:
+        return diagnose(Evidence(status.end, log=seen.log, executors=ends, where=seen.where))
+    told = tuple(end for end in ends if end.reason is not None)
+    return diagnose(Evidence(replace(status.end, exit_code=None), executors=told, where=seen.where))
 
 
 def _result(status: Status) -> RunResult | None:
@@ -86,20 +113,20 @@ def _was_lost(status: Status, result: RunResult | None) -> bool:
     return result is None and silent
 
 
-def _after_loss(status: Status, state: LaunchState, patience: Patience, now: float) -> Step:
+def _after_loss(status: Status, state: LaunchState, patience: Patience, now: float, found: Diagnosis | None) -> Step:
     if state.lost >= patience.lost_budget:
         return Stop(
             RunLost(
                 f"the run was lost {state.lost + 1} times in a row",
                 where=status.name,
-                got=_ending(status),
+                got=_ending(status, found),
                 expected="a run that ends with a result",
-                next_step="look for memory kills and reboots on the machine; the launch's log is in the task's log",
+                next_step=found.change if found else _LOOK,
             )
         )
     pause = min(2.0**state.lost, LONGEST_PAUSE_S) - 1
     again = replace(state, lost=state.lost + 1, due=now + pause)
-    return Again(again, f"the machine lost the run ({_ending(status)}); starting it again")
+    return Again(again, f"the machine lost the run ({_ending(status, found)}); starting it again")
 
 
 def _after_not_yet(
@@ -108,27 +135,52 @@ def _after_not_yet(
     since = now if state.waiting_since is None else state.waiting_since
     left = since + patience.wait_s - now
     if left <= 0:
-        return Stop(_failure(status, result))
+        return Stop(_failure(status, result, None))
     pause = min(max(patience.pause_s, (now - since) / 4), LONGEST_PAUSE_S, left)
     return Again(replace(state, waiting_since=since, due=now + pause), f"an input is not there yet; {left:.0f} s left")
 
 
-def _failure(status: Status, result: RunResult | None) -> TeamsparkError:
+def _failure(status: Status, result: RunResult | None, found: Diagnosis | None) -> TeamsparkError:
     if result is not None and result.error is not None:
-        return _remote(result.error)
+        return _remote(result.error, found)
     return RetryableError(
-        status.why or "the run ended without saying why",
+        status.why or (found.cause if found else "the run ended without saying why"),
         where=status.name,
-        got=_ending(status),
-        next_step="read the end of the launch's log above",
+        got=_ending(status, found),
+        next_step=found.change if found else "read the end of the launch's log above",
     )
 
 
-def _remote(error: ErrorFacts) -> TeamsparkError:
-    """The driver's error; its message is finished and keeps its lines."""
-    return (RetryableError if error.retryable else FinalError)(f"{error.error}: {error.message}")
+def _remote(error: ErrorFacts, found: Diagnosis | None) -> TeamsparkError:
+    """The driver's error as it was there. What the machine knows besides is added, and comes first in what to do."""
+    parts: dict[str, list[str]] = {"what": [], "where": [], "got": [], "expected": [], "next": [], "detail": []}
+    last = "what"
+    for line in error.message.split("\n"):
+        said = _PART.fullmatch(line)
+        last = last if said is None or said["name"] is None else said["name"]
+        if said is not None and said["item"] is not None:
+            last = "detail"
+        parts[last].append(said["text"] if said else line)
+    told = {name: "\n".join(lines) or None for name, lines in parts.items()}
+    kind = RetryableError if error.retryable else FinalError
+    return kind(
+        f"{error.error}: {told['what']}",
+        where=told["where"],
+        got=told["got"],
+        expected=told["expected"],
+        details=[*parts["detail"], *([f"besides, {found.cause}" + _quoted(found)] if found else [])],
+        next_step=found.change if found else told["next"],
+    )
 
 
-def _ending(status: Status) -> str:
+def _quoted(found: Diagnosis) -> str:
+    return f" ({found.seen})" if found.seen and found.cause not in found.seen else ""
+
+
+def _ending(status: Status, found: Diagnosis | None) -> str:
     code = "no exit code" if status.exit_code is None else f"exit code {status.exit_code}"
-    return f"{code}: {status.why}" if status.why and status.phase is Phase.LOST else code
+    if status.why and status.phase is Phase.LOST:
+        return f"{code}: {status.why}"
+    if found is None or found.seen == code or found.seen in (status.why or ""):
+        return code
+    return f"{code}: {found.seen}"

@@ -14,16 +14,18 @@ from typing import Any, Final, NoReturn
 from airflow_bindings.admission import Admitted, admit
 from airflow_bindings.handover import handed_over
 from airflow_bindings.launching import Site, site_of
-from airflow_bindings.outcome import Again, Done, Patience, Stop, decide
-from airflow_bindings.report import announce
+from airflow_bindings.outcome import NOT_YET, Again, Done, Patience, Seen, Stop, decide
+from airflow_bindings.report import announce, told_of
 from airflow_bindings.settings import Settings, read_settings
 from airflow_bindings.state import LaunchState, StateStore, load, save, store_of
+from framework.diagnosis import Where
 from framework.errors import FinalError, NoRoom, RetryableError, RunLost, Superseded, TeamsparkError, scrub
-from framework.launch.base import ADOPTABLE, Launcher, LaunchRequest
+from framework.launch.base import ADOPTABLE, ENDED_BADLY, UNFINISHED, Launcher, LaunchRequest, Status
 
 # Airflow kills a task five seconds after asking it to end, so the question is looked at often.
 TICK_S: Final = 0.2
 MAX_LOG_BYTES: Final = 1 << 20
+END_BYTES: Final = 8_192
 
 
 def execute(task: Any, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,6 +86,7 @@ class Life:
     site: Site
     state: LaunchState
     _log_read: int = 0
+    _why: str | None = None
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -142,7 +145,10 @@ class Life:
         while True:
             status = self.launcher.status(self._name)
             self._relay_log()
-            step = decide(status, self.state, patience, now=time.time())
+            self._say_why(status)
+            seen = self._seen(status)
+            step = decide(status, self.state, patience, now=time.time(), seen=seen)
+            self._tell(seen)
             if isinstance(step, Done):
                 return announce(self.task, self.context, self.admitted, step.result)
             if isinstance(step, Stop):
@@ -233,6 +239,37 @@ class Life:
         if self.task.killed:
             raise RetryableError("somebody ended this task", where=str(self.admitted.run.key))
 
+    def _say_why(self, status: Status) -> None:
+        """Once each time that it changes: what a run waits for."""
+        if status.phase in UNFINISHED and status.why != self._why:
+            self._why = status.why
+            if status.why:
+                self.task.log.info("Launch %s is %s: %s", self._name, status.phase, scrub(status.why))
+
+    def _seen(self, status: Status) -> Seen:
+        """What there is to be seen of a run that ended badly. A cluster that is away then takes nothing from its own error."""
+        if status.phase not in ENDED_BADLY or status.exit_code == NOT_YET:
+            return Seen()
+        where: Where = "machine" if self.settings.launcher == "local" else "cluster"
+        log = self.launcher.log(self._name, offset=-END_BYTES).decode(errors="replace")
+        try:
+            return Seen(log, self.launcher.executors(self._name), where)
+        except TeamsparkError as error:
+            self.task.log.info("Nothing is known of executors: %s", error)
+            return Seen(log, (), where)
+
+    def _tell(self, seen: Seen) -> None:
+        """The last words of the run, where its log was too long for all of it, and those of executors that ended badly."""
+        if seen.log and self._log_read >= MAX_LOG_BYTES:
+            self.task.log.info("The end of a log of more than %d bytes:", MAX_LOG_BYTES)
+            self._quote(seen.log, "|")
+        for line in told_of(seen.executors):
+            self.task.log.info("%s", scrub(line))
+
+    def _quote(self, text: str, mark: str) -> None:
+        for line in text.splitlines():
+            self.task.log.info("%s %s", mark, scrub(line))
+
     def _relay_log(self) -> None:
         """What the run printed since the last look, line by line, into the task's log."""
         while self._log_read < MAX_LOG_BYTES:
@@ -240,8 +277,7 @@ class Life:
             if not chunk:
                 return
             self._log_read += len(chunk)
-            for line in chunk.decode(errors="replace").splitlines():
-                self.task.log.info("| %s", scrub(line))
+            self._quote(chunk.decode(errors="replace"), "|")
 
 
 _ROOTS: Final = frozenset({FinalError, RetryableError})

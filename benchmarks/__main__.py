@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.pairs import Answer
 
-NAMES: Final = ("imports", "parse", "publish", "publish_s3", "cold_start", "overhead", "checks")
+NAMES: Final = ("imports", "parse", "publish", "publish_s3", "cold_start", "overhead", "checks", "pods")
 RESULTS: Final = Path(__file__).parent / "results"
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         answers = import_module(f"benchmarks.{name}").ask(small=arguments.small)
         for answer in answers:
             _tell(answer)
-        if not arguments.small:
+        if answers and not arguments.small:
             _write(name, answers)
 
 

@@ -95,6 +95,15 @@ class RunFacts(Record):
     zone: str = "UTC"
 
 
+class CodeFacts(Record):
+    """The code that a run should find, where it is a copy: the ``image`` it runs in, and the ``digest`` of the team's jobs where
+    its task was started.
+    """
+
+    image: str | None = None
+    digest: str | None = None
+
+
 class ExportedConfig(Record):
     """Everything a driver is told.
 
@@ -117,6 +126,7 @@ class ExportedConfig(Record):
     workspace: str
     team_files: str | None = None
     short_job: bool = False
+    code: CodeFacts = CodeFacts()
 
 
 class OutputFacts(Record):
@@ -164,9 +174,17 @@ class RunResult(Record):
         return self._bare().model_copy(update={"outputs": {}}).json_bytes()
 
     def _clipped(self, limit: int) -> "RunResult":
-        error = self.error and self.error.model_copy(update={"message": self.error.message[:limit]})
+        error = self.error and self.error.model_copy(update={"message": _ends_kept(self.error.message, limit)})
         texts = {name: tuple(line[:120] for line in getattr(self, name)[:3]) for name in ("warnings", "delivered")}
         return self.model_copy(update={"error": error, **texts})
 
     def _bare(self) -> "RunResult":
         return self._clipped(300).model_copy(update={"seconds": {}, "warnings": (), "delivered": ()})
+
+
+def _ends_kept(message: str, limit: int) -> str:
+    """At most ``limit`` characters of it, among them its last line: that says what to do next."""
+    if len(message) <= limit:
+        return message
+    last = message.rpartition("\n")[2][: limit // 2]
+    return f"{message[: limit - len(last) - 1]}\n{last}"

@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING
 from framework.config import ExportedConfig, RunResult
 from framework.connections import NONE, Connections, read_connections
 from framework.errors import ConfigError, TeamsparkError, clip
-from framework.job import build_job, contract_of, load_job
+from framework.job import build_job, contract_of
+from framework.job.shipped import load_shipped
 from framework.plan import PlanRequest
 from framework.report import failed, lines
 from framework.runner import RunOptions, execute
+from framework.runner.events import Recorder
 from framework.sparkconf import require_allowed
 from framework.storage.selftest import self_test
 from framework.tenancy.kept import load_last_whole
@@ -72,12 +74,13 @@ def run_exported(
     folder = Path(config.team_files) if config.team_files else None
     teams = load_last_whole(workspace, folder, lambda told: print(told, file=sys.stderr))
     world = replace(World.of_teams(teams), connections=connections)
-    job_class = load_job(config.job)
+    job_class = load_shipped(config.job, config.key.team, image=config.code.image, digest=config.code.digest)
     job = build_job(job_class, config.parameters)
     self_test(world.output_store(config.key.team), config.key.team)
     request = PlanRequest(config, contract_of(job_class))
-    options = RunOptions(session=partial(_session, request, world, platform or {}), who=who())
-    return execute(request, job, world, options)
+    recorder = Recorder(config, world, tell=print)
+    options = RunOptions(session=partial(_session, request, recorder, platform or {}), who=who())
+    return recorder.told_in(execute(request, job, world, options))
 
 
 def who() -> str:
@@ -100,7 +103,7 @@ def platform_settings(path: Path | None, environ: Mapping[str, str]) -> dict[str
 
 
 def _session(
-    request: PlanRequest, world: World, platform: Mapping[str, str], extra: "Extra"
+    request: PlanRequest, recorder: Recorder, platform: Mapping[str, str], extra: "Extra"
 ) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that waits for an input must not pay for Spark's import.
     from framework.runner.stores import endpoints, jar_sets
@@ -116,9 +119,9 @@ def _session(
         platform=platform,
         archive_dir=archive_home(),
         short_job=config.short_job,
-        stores=store_access(endpoints(request, world), extra, jars=jar_sets(request)),
+        stores=store_access(endpoints(request, recorder.world), extra, jars=jar_sets(request)),
     )
-    return open_session(settings)
+    return recorder.session(settings, open_session)
 
 
 def _taken(path: Path | None) -> Connections:

@@ -5,6 +5,8 @@ from typing import Final
 
 # How long data stays that nobody takes any more: at least the longest run and the longest read there may be.
 DEFAULT_GRACE: Final = "P7D"
+# Long enough to ask why a run of last month was slow; event logs are small beside the data.
+DEFAULT_LOGS: Final = "P30D"
 EXPECTED: Final = "days or weeks, for example P30D or P4W"
 _DURATION: Final = re.compile(r"P([1-9][0-9]{0,4})([DW])")
 _DAYS: Final = {"D": 1, "W": 7}

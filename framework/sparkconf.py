@@ -158,6 +158,11 @@ def require_allowed(conf: Mapping[str, object], *, where: object) -> None:
         )
 
 
+def heard(conf: Mapping[str, str]) -> dict[str, str]:
+    """What of ``conf`` an author might say: all that is heard of anybody where a platform says where and how large a run is."""
+    return {key: value for key, value in conf.items() if not refusals({key: value})}
+
+
 def refusals(conf: Mapping[str, object], *, rendered: bool = True) -> tuple[str, ...]:
     """One line for each refused key of ``conf``. Before it is rendered, a template's value is not looked at."""
     later = () if rendered else _TEMPLATE

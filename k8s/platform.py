@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -10,7 +11,10 @@ from pydantic import AfterValidator, Field
 
 from framework.errors import ConfigError
 from framework.records import Record
+from framework.tenancy.cluster import Image
 from framework.tenancy.iam import Issuer
+from framework.tenancy.model import Team
+from framework.tenancy.quantities import Memory
 from framework.textfile import read_text
 
 FILE: Final = "k8s/platform.yaml"
@@ -18,6 +22,7 @@ NO_ACCOUNT: Final = "000000000000"
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9.:_/-]*/")
 _DURATION: Final = re.compile(r"[1-9]\d{0,4}[smh]")
+_PATH: Final = r"^(/[A-Za-z0-9._-]+)+$"
 _ISSUER: Final = re.compile(r"https://[a-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._/-]*)?")
 
 
@@ -68,6 +73,32 @@ class StoreIdentity(Record):
     session: Annotated[str, AfterValidator(_duration)] = "1h"
 
 
+class NodeFolder(Record):
+    """Folders of a cluster's only node: ``path``/TEAM. For a cluster on one machine."""
+
+    kind: Literal["node"]
+    path: Annotated[str, Field(pattern=_PATH)]
+
+
+class NfsExport(Record):
+    """Folders that a server exports: ``path``/TEAM."""
+
+    kind: Literal["nfs"]
+    server: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]+$")]
+    path: Annotated[str, Field(pattern=_PATH)]
+
+
+class EfsFiles(Record):
+    """An EFS, and each team's access point (``teamspark team render --layer store`` has what to make it of)."""
+
+    kind: Literal["efs"]
+    file_system: Annotated[str, Field(pattern=r"^fs-[0-9a-f]{8,40}$")]
+    access_points: Mapping[str, Annotated[str, Field(pattern=r"^fsap-[0-9a-f]{8,40}$")]]
+
+
+Files = Annotated[NodeFolder | NfsExport | EfsFiles, Field(discriminator="kind")]
+
+
 class Platform(Record):
     """The file ``k8s/platform.yaml``. ``api``, ``s3`` and ``airflow``: Kubernetes' API server, the S3 port (never a filer's),
     and Airflow's execution API, which only Airflow's workers reach.
@@ -75,6 +106,7 @@ class Platform(Record):
     ``operators``: groups who may look into teams' pods. ``airflow_images``: prefixes of what Airflow's workers run.
     ``pod_security``: the version whose rules of the level ``restricted`` hold. ``issuer`` of service accounts' tokens.
     ``account``: the digits of AWS' account; zeros where there is none. ``store_identity``: a store that is not AWS'.
+    ``scratch``: how much of a node's disk one container may fill. ``cache_image``: what teams' caches run in; without it they have none here. ``files``: where file systems of teams are.
     """
 
     pod_security: Annotated[str, Field(pattern=r"^v1\.\d{1,2}$")] = "v1.34"
@@ -87,6 +119,13 @@ class Platform(Record):
     airflow_images: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
     account: Annotated[str, AfterValidator(_account)] = NO_ACCOUNT
     store_identity: StoreIdentity | None = None
+    scratch: Memory = "20Gi"
+    cache_image: Image | None = None
+    files: Files | None = None
+
+    def caches(self, team: Team) -> bool:
+        """Whether the team has a cache in the cluster: its file wants one, and not somebody's at an address."""
+        return self.cache_image is not None and team.is_tenant and team.cache is not None and team.cache.master is None
 
     @property
     def trusted(self) -> Issuer:

@@ -13,7 +13,7 @@ from airflow_bindings.local.facts import TaskFacts
 from airflow_bindings.local.supervisor import Running
 from airflow_bindings.local.telling import Talk, look_closer, tell_outputs, told_facts
 from framework.cli import show
-from framework.cli.options import CacheOption, StoreOption
+from framework.cli.options import CacheOption, ClusterOption, StoreOption
 from framework.cli.scope import scope_of
 from framework.servers.signals import interruptible
 from framework.tenancy.places import CacheKind
@@ -26,6 +26,11 @@ NOT_A_WALL: Final = (
     "from another's data. The walls are the cluster's."
 )
 
+A_WALL: Final = (
+    "Each team's runs were pods of its own namespace, under its quota and the platform's policies, at the store by roles that "
+    "their own tokens take on: neither team's pods reach the other's data, pods or logs."
+)
+
 app = typer.Typer(help="Run two teams' DAGs of Spark jobs on real flights, in a real Airflow on this machine.")
 
 
@@ -35,14 +40,15 @@ def demo(
     days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Flight dates, from 2013-01-01 on.")] = 2,
     store: StoreOption = None,
     cache: CacheOption = CacheKind.none,
+    cluster: ClusterOption = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave Airflow running until Ctrl-C.")] = False,
 ) -> None:
     """Run two teams' DAGs of Spark jobs on real flights, in a real Airflow on this machine."""
     scope, talk = scope_of(ctx), Talk()
     with interruptible():
-        written = land(installed_data(), scope.workspace / local.HOME / "landing")
-        talk(f"source data in {local.HOME}/landing ({len(written)} file(s) unpacked now)")
-        ground = local.Ground(store, cache)
+        written = land(installed_data(), scope.workspace / local.LANDING)
+        talk(f"source data in {local.LANDING} ({len(written)} file(s) unpacked now)")
+        ground = local.Ground(store, cache, cluster)
         with (
             local.premises(scope.workspace, scope.teams, ground, talk) as place,
             local.started(place, talk) as live,
@@ -63,7 +69,7 @@ def _drive(live: Running, days: int, talk: Talk) -> list[Arrival]:
 
 def _tell(rows: Sequence[TaskFacts], place: local.Premises) -> None:
     tell_outputs(rows, place.world)
-    show.say(f"{NOT_A_WALL}\n")
+    show.say(f"{A_WALL if place.pods else NOT_A_WALL}\n")
     for line in _next_steps(rows, place):
         show.say(line)
 

@@ -23,8 +23,8 @@ def cached(site: Site, workspace: Path, say: Callable[[str], None]) -> Iterator[
     Raises: SetupError when Java, jars, memory are missing or a team's cache is before another store; ServerFailed.
     """
     from framework.cache.caches import PLACE, Asked, running  # only now: nobody else pays for an HTTP client
-    from framework.cache.cluster import Wanted
     from framework.cache.opening import home_of
+    from framework.cache.parts import Wanted
 
     teams = load_teams(workspace, site.team_files)
     told = write_team_files(

@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from airflow_bindings.local.secrets import Secrets
 from framework.servers.ports import HOST
 
 ADMIN: Final = "admin"
+PARALLELISM: Final = 2
 # What a parent process may have set for another Airflow must not reach this one; nor may the keys of whoever starts it:
 # no process that teams share has any to a store.
 FOREIGN: Final = ("AIRFLOW_", "_AIRFLOW_", "AIRFLOW__", "AWS_")
@@ -31,15 +32,16 @@ class AirflowStack:
     ``home`` holds everything it writes: database, logs, secrets. ``port`` is its API's, on this machine only.
     ``parallelism`` is the number of tasks at once, over all teams. ``triggerers``: one per team, about
     250 MB each; without them a deferred task waits for ever. ``extra`` are further environment variables of
-    all components; they cannot replace what the stack itself sets.
+    all components; they cannot replace what the stack itself sets. ``kubeconfigs``: each team's way to a cluster.
     """
 
     home: Path
     bundles: tuple[TeamBundle, ...]
     port: int
-    parallelism: int = 2
+    parallelism: int = PARALLELISM
     triggerers: bool = False
     extra: Mapping[str, str] = field(default_factory=dict)
+    kubeconfigs: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -67,12 +69,20 @@ def environment(stack: AirflowStack, secrets: Secrets, inherited: Mapping[str, s
 
 
 def connections(stack: AirflowStack) -> dict[str, str]:
-    """Each team's Spark connection: only for the API server, which hands them out team by team.
+    """Each team's connections: only for the API server, which hands them out team by team.
 
     LocalExecutor tasks inherit the scheduler's environment; a connection there would be every team's.
     """
     spark = json.dumps({"conn_type": "spark", "host": "local[2]"})
-    return {f"AIRFLOW_CONN__{team.upper()}___{team.upper()}__SPARK": spark for team in stack.teams}
+    found = {_variable(team, "SPARK"): spark for team in stack.teams}
+    for team, config in stack.kubeconfigs.items():
+        told = {"conn_type": "kubernetes", "extra": {"kube_config": config}}
+        found[_variable(team, "KUBERNETES")] = json.dumps(told)
+    return found
+
+
+def _variable(team: str, name: str) -> str:
+    return f"AIRFLOW_CONN__{team.upper()}___{team.upper()}__{name}"
 
 
 def _no_proxy(inherited: Mapping[str, str]) -> str:

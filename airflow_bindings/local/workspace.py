@@ -14,8 +14,9 @@ from airflow_bindings.export import bundles_of
 from airflow_bindings.local import archive
 from airflow_bindings.local.attach import findable, kept
 from airflow_bindings.local.caching import cached
+from airflow_bindings.local.oncluster import OnNode, on_node
 from airflow_bindings.local.ports import export_anew, export_ports, fingerprint
-from airflow_bindings.local.settings import AirflowStack, TeamBundle
+from airflow_bindings.local.settings import PARALLELISM, AirflowStack, TeamBundle
 from airflow_bindings.local.supervisor import Running, Say, running
 from framework.errors import ConfigError
 from framework.servers.ports import free_port
@@ -25,33 +26,40 @@ from framework.tenancy.places import CacheKind, StoreKind
 from framework.world import World
 
 HOME: Final = ".teamspark/demo"
+LANDING: Final = f"{HOME}/landing"
 WATCH_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is asked for: a store of this machine in place of those that the team files name, and what is before it."""
+    """What is asked for: a store of this machine in place of those that the team files name, and what is before it; ``cluster``:
+    runs are pods of a Kubernetes on this machine, and that store is in a bucket.
+    """
 
     store: StoreKind | None = None
     cache: CacheKind = CacheKind.none
+    cluster: bool = False
 
 
 @dataclass(frozen=True)
 class Premises:
     """What a workspace's Airflow runs on: code, team files, and the stores that these name.
 
-    ``site``: stores of this machine in place of those that the team files name; ``cache``: what is before them.
+    ``site``: stores of this machine in place of those that the team files name; ``cache``: what is before them; ``pods``: where
+    runs are, unless they are processes of this machine.
     """
 
     workspace: Path
     teams: Teams
     site: Site | None = None
     cache: CacheKind = CacheKind.none
+    pods: OnNode | None = None
 
     @property
     def home(self) -> Path:
         """Where everything of it is written. Of each kind of store its own: a run's history is where its outputs are."""
-        return self.workspace / HOME / (self.site.kind if self.site else "")
+        kind = self.site.kind if self.site else ""
+        return self.workspace / HOME / ("pods" if self.pods else kind)
 
     @property
     def contracts(self) -> Path:
@@ -77,6 +85,8 @@ class Premises:
     def option(self) -> str:
         """What commands that start an Airflow are given for the same stores, with a blank before it."""
         before = "" if self.cache == CacheKind.none else f" --cache {self.cache}"
+        if self.pods:
+            return f" --cluster{before}"
         return f" --store {self.site.kind}{before}" if self.site else ""
 
     def command(self, text: str) -> str:
@@ -90,6 +100,16 @@ def premises(workspace: Path, teams: Teams, ground: Ground, say: Say) -> Iterato
 
     Raises: ConfigError for a cache without a store, SetupError, StoreUnavailable, ServerFailed.
     """
+    if ground.cluster:
+        if ground.store not in (None, StoreKind.s3):
+            raise ConfigError(
+                "pods reach a store in a bucket only",
+                got=f"--store {ground.store} with --cluster",
+                next_step="leave --store out",
+            )
+        with on_node(workspace, teams, workspace / LANDING, cached=ground.cache != CacheKind.none, say=say) as pods:
+            yield Premises(workspace, teams, pods.site, ground.cache, pods)
+        return
     if ground.store is None:
         if ground.cache != CacheKind.none:
             raise ConfigError(
@@ -112,17 +132,21 @@ def stack_of(place: Premises) -> AirflowStack:
     known = place.teams.by_name
     bundles = tuple(TeamBundle(one.team, one.path) for one in bundles_of(place.workspace) if one.team in known)
     settings: dict[str, object] = {
-        "workspace": place.workspace,
-        "team_files": place.team_files,
+        "workspace": place.pods.workspace if place.pods else place.workspace,
+        "team_files": None if place.pods else place.team_files,
         "credentials": place.site and place.site.credentials,
         "state_dir": place.launches,
         "short_jobs": True,
+        "launcher": "kubernetes" if place.pods else None,
     }
     extra = {f"AIRFLOW__TEAMSPARK__{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     return AirflowStack(
         home=place.home / "airflow",
         bundles=bundles,
         port=free_port(),
+        # A node of one machine has room for one run: two drivers would wait for each other's executors.
+        parallelism=1 if place.pods else PARALLELISM,
+        kubeconfigs=place.pods.kubeconfigs if place.pods else {},
         extra={**extra, SETTING: str(place.contracts)},
     )
 

@@ -22,7 +22,9 @@ from benchmarks.hotcold.profiles import Profile
 from benchmarks.hotcold.queries import TABLES
 from benchmarks.server import environment
 from framework.cache.alluxio import AlluxioCache
-from framework.cache.cluster import Cluster, Wanted, down, up
+from framework.cache.cluster import down, up
+from framework.cache.looking import Cluster
+from framework.cache.parts import Wanted
 from framework.cache.settings import client_needs
 from framework.servers import seaweed
 from framework.servers.identities import REGION, administrator

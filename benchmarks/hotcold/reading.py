@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 
 from benchmarks.hotcold.place import Place
 from benchmarks.hotcold.queries import TABLES, text
-from framework.cache.cluster import counters
+from framework.cache.looking import counters
 
 LOCAL, S3A, HOT, COLD = "local page cache", "s3a", "hot alluxio", "cold alluxio"
 """What is compared. Hot and cold are one place, before which something was done."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from framework.cache.cluster import Wanted, ailing, down, known, up
+from framework.cache.cluster import down, known, up
+from framework.cache.looking import ailing
+from framework.cache.parts import Wanted
 from framework.errors import SetupError
 from framework.jars.sync import Notice
 from framework.servers.processes import in_use, only_one

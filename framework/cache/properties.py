@@ -1,4 +1,4 @@
-"""What the processes of a local Alluxio are told, as text of their files. Pure.
+"""What the processes of an Alluxio are told, as text of their files. Pure.
 
 The journal is none: a cache that starts empty is a cache, and what is written down nowhere cannot be read by others. The
 store's keys are in the processes' environment and in no file, option or log.
@@ -13,6 +13,8 @@ from framework.cache.settings import HOSTNAME
 from framework.servers.ports import HOST
 
 PORTS: Final = ("master", "master-web", "worker", "worker-web", "proxy")
+# Alluxio's own defaults: what a client that was told a host only asks (Alluxio 2.9, "Configuration Properties").
+PUBLIC_PORTS: Final[Mapping[str, int]] = dict(zip(PORTS, (19998, 19999, 29999, 30000, 39999), strict=True))
 MOUNT: Final = "/store"
 GRANTED: Final = "/granted-"
 _RETRY: Final = "3s"
@@ -31,12 +33,16 @@ rootLogger.appenderRef.c.ref = C
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A local Alluxio: its state directory, the directory of its memory, its ports by name, its size."""
+    """One Alluxio: its state directory, the directory of its memory, its ports by name, its size; what its host is called, and
+    the address that it listens on, by default this machine alone.
+    """
 
     home: Path
     tier: Path
     ports: Mapping[str, int]
     memory_bytes: int
+    host: str = HOSTNAME
+    bind: str = HOST
 
     @property
     def conf(self) -> Path:
@@ -63,11 +69,12 @@ def site_properties(layout: Layout) -> str:
 
 
 def _names(layout: Layout) -> dict[str, object]:
-    """Loopback only, and one name for a worker's machine wherever it is said: a client maps files of its own host."""
+    """One name for a worker's machine wherever it is said: a client maps files of its own host."""
     ports = layout.ports
-    named = {f"alluxio.{part}.hostname": HOSTNAME for part in ("master", "worker", "proxy", "user")}
+    named = {f"alluxio.{part}.hostname": layout.host for part in ("master", "worker", "proxy", "user")}
     bound = {
-        f"alluxio.{part}.bind.host": HOST for part in ("master", "worker", "master.web", "worker.web", "proxy.web")
+        f"alluxio.{part}.bind.host": layout.bind
+        for part in ("master", "worker", "master.web", "worker.web", "proxy.web")
     }
     return (
         named

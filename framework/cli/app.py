@@ -30,6 +30,7 @@ BUILTINS: Final = (
     "check",
     "jobs",
     "outputs",
+    "spark-ui",
     "gc",
     "store",
     "cache",
@@ -106,7 +107,7 @@ def _plugins() -> tuple[Plugin, ...]:
 def _builtin(name: str) -> Any:
     if name not in BUILTINS:
         return None
-    module = importlib.import_module(f"framework.cli.commands.{name}")
+    module = importlib.import_module(f"framework.cli.commands.{name.replace('-', '_')}")
     return _command(module.app, name)
 
 

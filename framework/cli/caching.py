@@ -17,7 +17,7 @@ from framework.storage.publish import Published
 from framework.tenancy.places import AlluxioPlace
 
 if TYPE_CHECKING:
-    from framework.cache.cluster import Cluster
+    from framework.cache.looking import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def chosen(scope: Scope, text: str, team: str | None) -> Chosen:
 
 def start(scope: Scope, team: str, *, notice: Notice) -> "Cluster":
     """Raises: ConfigError; SetupError, ServerFailed, CacheUnavailable."""
-    from framework.cache.cluster import Wanted, up
+    from framework.cache.cluster import up
+    from framework.cache.parts import Wanted
 
     place = _local(scope, team)
     # Not the store as this machine sees it: runs of this machine are outside the team's store.
@@ -125,7 +126,8 @@ def health_of(scope: Scope, team: str) -> Health:
 
 
 def _local_health(home: Path) -> Health:
-    from framework.cache.cluster import ailing, known, used
+    from framework.cache.cluster import known
+    from framework.cache.looking import ailing, used
 
     cluster = known(home)
     assert cluster is not None, "it was opened by what is known"

@@ -8,22 +8,25 @@ from typing import Any
 
 from framework.cache.base import Cache
 from framework.cli.addresses import parse_parts
+from framework.durations import DEFAULT_LOGS, seconds_of
 from framework.errors import CacheUnavailable, InputCorrupt, SetupError
 from framework.identity import RunKey, TaskKey
 from framework.storage.base import ATTEMPT_FOLDER, Store
-from framework.storage.retention import Step, steps_of, unfinished
+from framework.storage.events import EventLog, is_gone, logged_dags, logs_below
+from framework.storage.retention import Step, forgets, steps_of, unfinished
 from framework.storage.runs import task_keys
-from framework.storage.sweep import carry_out, let_go, run_keys, store_now, survey, uploads_of
+from framework.storage.sweep import PROBES, carry_out, let_go, run_keys, store_now, survey, time_in, uploads_of
 from framework.tables.holding import holder
 from framework.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How to go about it. ``who``: None for a dry run, else the name that the records bear."""
+    """How to go about it. ``who``: None for a dry run, else the name that the records bear. ``logs_s``: of event logs."""
 
     grace_s: float
     who: str | None = None
+    logs_s: float = seconds_of(DEFAULT_LOGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def collect(world: World, places: Iterable[str], sweep: Sweep) -> Iterator[Line 
         kept = _Kept(store, world.cache(parts[0]))
         for task in (TaskKey(*parts),) if len(parts) == 3 else task_keys(store, *parts):
             yield from _task(kept, task, sweep)
+        yield from _event_logs(store, parts, sweep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,27 @@ def _uploads(store: Store, task: TaskKey, sweep: Sweep) -> Iterator[Line | Unrea
         if sweep.who is not None:
             let_go(store, step)
         yield Line(task, step, "due" if sweep.who is None else "done")
+
+
+def _event_logs(store: Store, parts: tuple[str, ...], sweep: Sweep) -> Iterator[Line]:
+    """Of all tasks that ever had any, also of those that are gone."""
+    team, dag_id, task_id = (*parts, None, None)[:3]
+    assert team is not None
+    for dag in logged_dags(store, team, dag_id):
+        logs = tuple(logs_below(store, dag, team, task_id))
+        now = time_in(store, f"{dag[1]}/{PROBES}") if logs else 0.0
+        gone = {key: is_gone(store, key) for key in {log.key for log in logs}}
+        for log in logs:
+            yield _forgotten(store, log, sweep, gone=gone[log.key], now=now)
+
+
+def _forgotten(store: Store, log: EventLog, sweep: Sweep, *, gone: bool, now: float) -> Line:
+    step = forgets(log.entry, gone=gone, keep_s=sweep.logs_s, grace_s=sweep.grace_s)
+    if step.due > now:
+        return Line(log.key, step, "later")
+    if sweep.who is not None:
+        store.delete([log.path])
+    return Line(log.key, step, "due" if sweep.who is None else "done")
 
 
 def _outcome(kept: _Kept, key: RunKey, step: Step, sweep: Sweep) -> str:

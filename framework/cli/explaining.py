@@ -1,7 +1,9 @@
 """A plan and its Spark settings as plain facts, for people and for scripts."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from framework.cli.asking import Prepared
@@ -10,6 +12,7 @@ from framework.cli.scope import Scope
 from framework.errors import SetupError
 from framework.java import find_java
 from framework.plan import FixtureInput, Plan, PlannedInput, QueryInput, RunInput, SourceInput, TableInput
+from framework.runner.events import PREFIX
 from framework.runner.stores import endpoints
 from framework.schema.spec import SchemaSpec
 from framework.spark.archive import archive_options, find_archive, fingerprint
@@ -68,7 +71,8 @@ def explain_settings(prepared: Prepared, scope: Scope, environ: Mapping[str, str
     config = prepared.request.config
     buckets = endpoints(prepared.request, scope.world.writing_to(scope.local_store))
     asked = session_settings(config, scope.workspace, quick=bool(prepared.request.fixtures))
-    asked = replace(asked, stores=StoreAccess(store_settings(buckets)))
+    folder = Path(tempfile.gettempdir(), f"{PREFIX}...")  # each session has one of its own
+    asked = replace(asked, stores=StoreAccess(store_settings(buckets)), event_log=folder)
     submitted = submit_conf(environ, spark_home())
     known = {one.key: one.value for one in effective_settings(asked, submit=submitted)}
     options = (*_archive_options(asked, known, environ), *tuned(known, short_job=asked.short_job))

@@ -15,11 +15,17 @@ StoreOption: TypeAlias = Annotated[
     ),
 ]
 
+ClusterOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--cluster",
+        help="Runs are pods of a Kubernetes on this machine, with a store in a bucket; it needs root and `make kubernetes`.",
+    ),
+]
+
 CacheOption: TypeAlias = Annotated[
     CacheKind,
-    typer.Option(
-        "--cache", help="With --store: an Alluxio for each team, before that store, until this ends; or none."
-    ),
+    typer.Option("--cache", help="With --store or --cluster: an Alluxio for each team, before that store; or none."),
 ]
 
 

@@ -13,6 +13,7 @@ from framework.config import ExportedConfig, RunResult
 from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
 from framework.runner import RunOptions, execute
+from framework.runner.events import Recorder
 from framework.runner.stores import endpoints, jar_sets
 from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
@@ -58,9 +59,10 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
     settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
     assert settings.log is not None
     access = partial(store_access, endpoints(prepared.request, world), jars=jar_sets(prepared.request))
-    options = RunOptions(session=partial(_open, settings, access, bar), who=who(), observe=bar.phase)
+    recorder = Recorder(prepared.request.config, world, tell=bar.notice)
+    options = RunOptions(session=partial(_open, settings, access, bar, recorder), who=who(), observe=bar.phase)
     try:
-        result = execute(prepared.request, prepared.job, world, options)
+        result = recorder.told_in(execute(prepared.request, prepared.job, world, options))
     except TeamsparkError:
         if _holds_something(settings.log):
             bar.notice(f"Spark's log: {settings.log}")
@@ -73,7 +75,7 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 
 def _open(
-    settings: SessionSettings, access: Callable[..., StoreAccess], bar: Bar, extra: Extra
+    settings: SessionSettings, access: Callable[..., StoreAccess], bar: Bar, recorder: Recorder, extra: Extra
 ) -> AbstractContextManager["SparkSession"]:
     # Only now: a run that cannot be planned must not pay for Spark's import.
     from framework.spark.session import open_session
@@ -81,7 +83,7 @@ def _open(
     if settings.log is not None:
         _require_writable(settings.log)
     settings = replace(settings, stores=access(extra, notice=bar.notice))
-    return open_session(settings, bar.stages, notice=bar.notice)
+    return recorder.session(settings, lambda logged: open_session(logged, bar.stages, notice=bar.notice))
 
 
 def _require_writable(log: Path) -> None:

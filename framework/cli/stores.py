@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from framework.datafile import Readable
 from framework.storage.base import Access, Entry, Store, split_path
-from framework.storage.paths import LOCAL_DAG
+from framework.storage.paths import EVENTS, LOCAL_DAG
 
 
 @dataclass(frozen=True)
 class WithLocalRuns:
-    """A ``Store`` of two: paths below ``/<team>/_local`` are ``local``'s, everything else is ``shared``'s."""
+    """A ``Store`` of two: paths below ``/<team>/_local`` are ``local``'s, and their event logs; all else is ``shared``'s."""
 
     shared: Store
     local: Store
@@ -29,7 +29,9 @@ class WithLocalRuns:
 
     def of(self, path: str) -> Store:
         """Where ``path`` is."""
-        return self.local if split_path(path)[1:2] == (LOCAL_DAG,) else self.shared
+        parts = split_path(path)
+        place = parts[2:3] if parts[1:2] == (EVENTS,) else parts[1:2]
+        return self.local if place == (LOCAL_DAG,) else self.shared
 
     def put_if_absent(self, path: str, data: bytes) -> None:
         self.of(path).put_if_absent(path, data)
@@ -45,7 +47,8 @@ class WithLocalRuns:
 
     def folders(self, prefix: str) -> tuple[str, ...]:
         here = self.of(prefix).folders(prefix)
-        if len(split_path(prefix)) != 1:
+        parts = split_path(prefix)
+        if len(parts) != 1 and parts[1:] != (EVENTS,):
             return here
         own = {name for name in self.local.folders(prefix) if name == LOCAL_DAG}
         return tuple(sorted({name for name in here if name != LOCAL_DAG} | own))

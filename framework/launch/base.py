@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
+from framework.diagnosis import End, Reason
 from framework.identity import Epoch, RunKey
 
 CONFIG: Final = "{config}"
@@ -33,6 +34,7 @@ class Phase(StrEnum):
     """Vanished without an exit code: a reboot, an eviction, somebody's ``kill -9``."""
 
 
+ENDED_BADLY: Final = frozenset({Phase.FAILED, Phase.LOST})
 UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
 ADOPTABLE: Final = frozenset({Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED})
 
@@ -86,7 +88,8 @@ class Status:
     """What is known of one launch. Identity is None only when the phase is ``absent``.
 
     ``result`` is what the process left, read only once it has ended; ``exit_code`` is negative for a
-    signal, as in ``subprocess``. ``why``: what the machine says of it, for a person: why it waits, or how it ended.
+    signal, as in ``subprocess``. ``why``: what the machine says of it, for a person: why it waits, or how it ended;
+    ``reason``: the same for a program.
     """
 
     name: str
@@ -97,6 +100,36 @@ class Status:
     exit_code: int | None = None
     result: bytes | None = None
     why: str | None = None
+    reason: Reason | None = None
+
+    @property
+    def end(self) -> End:
+        return End(self.exit_code, self.reason, self.why or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """A process that a launch started elsewhere, and what became of it; one that was never made is ``absent``.
+
+    ``words``: the end of its log, of some that ended badly. ``see``: the command that shows all of it, as long as it is kept.
+    """
+
+    name: str
+    phase: Phase
+    exit_code: int | None = None
+    why: str | None = None
+    reason: Reason | None = None
+    words: bytes = b""
+    see: str | None = None
+
+    @property
+    def ended_badly(self) -> bool:
+        """Also one that ended well by itself, but lost a process of its own to the machine."""
+        return self.phase in ENDED_BADLY or (self.phase is Phase.SUCCEEDED and self.reason is not None)
+
+    @property
+    def end(self) -> End:
+        return End(self.exit_code, self.reason, self.why or "")
 
 
 class Launcher(Protocol):
@@ -131,5 +164,11 @@ class Launcher(Protocol):
         ...
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
-        """At most ``limit`` bytes of what the process printed, from byte ``offset`` on."""
+        """At most ``limit`` bytes of what the process printed, from byte ``offset`` on; a negative one counts from the end."""
+        ...
+
+    def executors(self, name: str) -> tuple[Executor, ...]:
+        """What became of the processes that the launch started elsewhere, those that ended badly first, the last of them
+        before others. None where a launch is processes of one machine.
+        """
         ...

@@ -24,7 +24,7 @@ from typing import Any, Final
 from framework.errors import ConfigError, RunLost
 from framework.identity import Epoch, RunKey
 from framework.launch import local_runner, sessions
-from framework.launch.base import CONFIG, CONNECTIONS, RESULT, UNFINISHED, LaunchRequest, Phase, Status
+from framework.launch.base import CONFIG, CONNECTIONS, RESULT, UNFINISHED, Executor, LaunchRequest, Phase, Status
 
 POLITE_S: Final = 5.0
 """How long a run may take to end by itself after SIGTERM: Spark stops its JVM within about two seconds."""
@@ -84,10 +84,15 @@ class LocalLauncher:
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
         try:
             with (self._home(name) / "log").open("rb") as file:
-                file.seek(offset)
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(size + offset, 0) if offset < 0 else offset)
                 return file.read(limit)
         except FileNotFoundError:
             return b""
+
+    def executors(self, name: str) -> tuple[Executor, ...]:
+        """All of a launch is in one session here, and prints into one log."""
+        return ()
 
     def _home(self, name: str) -> Path:
         if "/" in name or name.startswith("."):

@@ -1,10 +1,11 @@
 """A launcher that starts nothing: its user says when a launch starts to run, ends or gets lost."""
 
 from dataclasses import replace
+from typing import Any
 
 from framework.errors import ConfigError, NoRoom
 from framework.identity import RunKey
-from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
+from framework.launch.base import UNFINISHED, Executor, LaunchRequest, Phase, Status
 
 KILLED = -9
 
@@ -17,6 +18,7 @@ class MemoryLauncher:
         self.requests: dict[str, LaunchRequest] = {}
         self._status: dict[str, Status] = {}
         self._log: dict[str, bytes] = {}
+        self._executors: dict[str, tuple[Executor, ...]] = {}
 
     def start(self, request: LaunchRequest) -> None:
         running = [status for status in self._status.values() if status.phase in UNFINISHED]
@@ -43,12 +45,21 @@ class MemoryLauncher:
             self.requests[name] = replace(self.requests[name], config=b"", env={}, connections=None)
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
-        return self._log.get(name, b"")[offset : offset + limit]
+        printed = self._log.get(name, b"")
+        start = max(len(printed) + offset, 0) if offset < 0 else offset
+        return printed[start : start + limit]
 
-    def finish(self, name: str, exit_code: int, *, result: bytes | None = None, log: bytes = b"") -> None:
-        """The process of ``name`` prints ``log``, leaves ``result`` and ends with ``exit_code``."""
+    def executors(self, name: str) -> tuple[Executor, ...]:
+        return self._executors.get(name, ())
+
+    def outlived(self, name: str, *executors: Executor) -> None:
+        """What its user says of the executors of ``name``: this launcher itself starts none."""
+        self._executors[name] = executors
+
+    def finish(self, name: str, exit_code: int, *, result: bytes | None = None, log: bytes = b"", **said: Any) -> None:
+        """The process of ``name`` prints ``log``, leaves ``result`` and ends with ``exit_code``. ``said``: more of its status."""
         phase = Phase.FAILED if exit_code else Phase.SUCCEEDED
-        self._status[name] = replace(self._status[name], phase=phase, exit_code=exit_code, result=result)
+        self._status[name] = replace(self._status[name], phase=phase, exit_code=exit_code, result=result, **said)
         self._log[name] = self._log.get(name, b"") + log
 
     def lose(self, name: str) -> None:

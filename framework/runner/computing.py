@@ -1,7 +1,7 @@
 """The phases of a run that need a session: read, transform, claim, write, verify, publish."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -106,7 +106,9 @@ def _uncached(spark: "SparkSession") -> Iterator[None]:
     except KeyboardInterrupt:
         raise  # the session ends with it, and its JVM may be busy: who interrupts does not wait
     except BaseException:
-        spark.catalog.clearCache()
+        # What failed is the error, and its JVM may have gone with it.
+        with suppress(Exception):
+            spark.catalog.clearCache()
         raise
     spark.catalog.clearCache()
 
@@ -134,7 +136,7 @@ def _manifest(
         clear_number=config.clear_number,
         job=config.job,
         contract=plan.contract.hash,
-        code_digest=code_digest(config.job) if config.job.startswith("jobs.") else None,
+        code_digest=code_digest(config.key.team) if config.job.startswith("jobs.") else None,
         parameters=dict(config.parameters),
         outputs=outputs,
         inputs=inputs,

@@ -5,10 +5,8 @@ from framework.plan import PlanRequest
 from framework.sources import connections_of, load_sources, source_buckets
 from framework.spark.stores import S3Endpoint
 from framework.storage.base import Access
+from framework.tenancy.places import DEFAULT_REGION
 from framework.world import World
-
-# What servers of one's own answer to, and where AWS sends on from: a bucket elsewhere needs its region in the team file.
-_REGION = "us-east-1"
 
 
 def endpoints(request: PlanRequest, world: World) -> dict[str, S3Endpoint]:
@@ -57,4 +55,4 @@ def _require_one_place(found: tuple[Access, ...]) -> None:
 
 
 def _endpoint(access: Access) -> S3Endpoint:
-    return S3Endpoint(access.region or _REGION, access.endpoint, path_style=access.path_style)
+    return S3Endpoint(access.region or DEFAULT_REGION, access.endpoint, path_style=access.path_style)

@@ -14,9 +14,10 @@ from typing import Final
 from framework.storage.keys import Keys
 from framework.storage.paths import task_path
 from framework.tenancy.model import Teams
+from framework.tenancy.places import DEFAULT_REGION
 from framework.tenancy.reach import granted_tasks
 
-REGION: Final = "us-east-1"
+REGION: Final = DEFAULT_REGION
 _OWN: Final = ("Read", "Write", "List", "Tagging")
 _GRANTED: Final = ("Read", "List")
 

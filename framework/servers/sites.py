@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -88,7 +88,7 @@ def _s3(home: Path, teams: Teams) -> Iterator[Site]:
         try:
             for one in by_team:
                 write_private(credentials / f"{one.name}.json", json.dumps(one.keys.environment()))
-            team_files = _render(home, teams, partial(_bucket, live.endpoint))
+            team_files = _render(home, teams, partial(bucket_place, live.endpoint))
             write_private(home / "onlooker.json", json.dumps([looking.keys.access, looking.keys.secret]))
             yield Site(StoreKind.s3, team_files, credentials, looking.keys, live.part)
         finally:
@@ -97,7 +97,35 @@ def _s3(home: Path, teams: Teams) -> Iterator[Site]:
             shutil.rmtree(credentials, ignore_errors=True)
 
 
-def _bucket(endpoint: str, team: Team) -> BucketStore:
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """A server that knows no team's keys: pods take on roles with tokens of theirs. ``iam``: its roles, as the server reads them;
+    ``address``: where pods reach it; ``more``: buckets beside the teams' own.
+    """
+
+    iam: str = field(repr=False)
+    address: str
+    more: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened_to_roles(
+    workspace: Path, teams: Teams, roles: Roles, change: Callable[[Team, BucketStore], Team]
+) -> Iterator[tuple[Site, Keys]]:
+    """The site ``s3`` with the same buckets, for pods; ``change`` makes the team files. Also an administrator's keys.
+
+    Raises: as ``opened``.
+    """
+    home = private_folder(workspace / HOME / StoreKind.s3)
+    admin, looking = administrator(), onlooker()
+    with seaweed.running(home / "server", (admin, looking), iam=roles.iam, address=roles.address) as live:
+        live.make_buckets((*map(bucket_of, teams.by_name), *roles.more), admin.keys)
+        changed = [change(team, bucket_place(live.endpoint, team)) for team in teams.by_name.values()]
+        team_files = write_team_files(home / "teams-in-pods", changed)
+        yield Site(StoreKind.s3, team_files, None, looking.keys, live.part), admin.keys
+
+
+def bucket_place(endpoint: str, team: Team) -> BucketStore:
     return BucketStore(kind="s3", bucket=bucket_of(team.team), endpoint=endpoint, region=REGION)
 
 

@@ -72,7 +72,12 @@ def freeze(name: str, teams: Teams, run: Run, connections: Connections = NONE) -
     spec = find_source(run.team, name)
     if isinstance(spec, QuerySpec):
         return frozen_query(name, spec, run, connections)
-    return _listed(name, spec, teams, run)
+    return _listed(name, spec.landed(_landing(teams, run.team)), teams, run)
+
+
+def _landing(teams: Teams, team: str) -> str | None:
+    known = teams.by_name.get(team)  # a laptop's run may be nobody's
+    return known.landing if known else None
 
 
 def _listed(name: str, spec: SourceSpec, teams: Teams, run: Run) -> Listing:
@@ -113,8 +118,8 @@ def _access(spec: SourceSpec, teams: Teams, team: str) -> Access:
 
 def source_buckets(names: Iterable[str], teams: Teams, team: str) -> tuple[Access, ...]:
     """What Spark has to be told before it opens the buckets of the sources ``names`` of ``team``. Raises: ConfigError."""
-    specs = [find_source(team, name) for name in names]
-    files = [spec for spec in specs if isinstance(spec, SourceSpec)]
+    specs, landing = [find_source(team, name) for name in names], _landing(teams, team)
+    files = [spec.landed(landing) for spec in specs if isinstance(spec, SourceSpec)]
     return tuple(dict.fromkeys(_access(spec, teams, team) for spec in files if spec.bucket is not None))
 
 

@@ -61,7 +61,7 @@ def _kind(given: Any) -> str:
 class SourceSpec(Record):
     """One entry of ``sources.yaml``.
 
-    ``uri`` is a path, glob or folder, relative to the workspace, or one in a bucket (``s3://bucket/...``), with
+    ``uri`` is a path, glob or folder, relative to the workspace or to the team file's ``landing``, or one in a bucket (``s3://bucket/...``), with
     ``{run.date}``, ``{run.start}`` and ``{run.end}`` (each with a strftime format if wanted). ``fresh``: how old the
     newest file may be at the end of the run. ``endpoint`` and ``region`` are a bucket's, where it is not where the
     team's own store is.
@@ -95,6 +95,12 @@ class SourceSpec(Record):
         """The bucket's name; None for a directory."""
         found = _BUCKET.match(self.uri)
         return found and found[1]
+
+    def landed(self, landing: str | None) -> "SourceSpec":
+        """The same source where a relative ``uri`` begins at ``landing``, a folder or a bucket; at the workspace without."""
+        if landing is None or self.bucket is not None or Path(self.uri).is_absolute():
+            return self
+        return self.model_copy(update={"uri": f"{landing}/{self.uri}"})
 
     def place(self, run: Run) -> str:
         """``uri`` with the run's own dates filled in."""

@@ -18,23 +18,27 @@ from typing import IO, Any, Final, TypeAlias
 
 import pyspark
 from py4j.java_gateway import JavaGateway
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf
 from pyspark.core.context import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from framework.errors import SetupError, clip
+from framework.diagnosis import Evidence, Where, diagnose
+from framework.diagnosis.signs import AWAY
+from framework.errors import RunLost, SetupError, TeamsparkError, clip
 from framework.java import Java, find_java
 from framework.spark.archive import Notice, archive_options, ensure_archive, fingerprint, is_mapped, report_ignored
 from framework.spark.gateway import Start, connected, environ, put
 from framework.spark.interrupts import Interrupts, kept, watched
+from framework.spark.sealing import OTHERS_GATEWAY, cleared, own_file
 from framework.spark.settings import (
     SessionSettings,
     Setting,
     effective_settings,
     is_local,
+    left_out,
     submit_arguments,
     submit_conf,
 )
@@ -45,11 +49,15 @@ __all__ = [
     "Progress",
     "SessionSettings",
     "StageProgress",
+    "jvm_ended",
     "open_session",
     "prepare",
     "read_bytes",
     "running",
     "spark_home",
+    "stop_event_log",
+    "text_of",
+    "where_it_runs",
 ]
 
 _LOG: Final = logging.getLogger("framework.spark")
@@ -60,6 +68,8 @@ _CHATTER: Final = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _PYSPARKS_OWN: Final = ("SPARK_AUTH_SOCKET_TIMEOUT", "SPARK_BUFFER_SIZE")
 _POLL_S: Final = 0.2
 _EXIT_TIMEOUT_S: Final = 15
+# How long a JVM that does not answer any more may take to end: some shutdown hooks of Spark's do.
+_GONE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,10 @@ Progress: TypeAlias = Callable[[StageProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A JVM that is about to be started: every setting, what its environment changes, where its output goes."""
+    """A JVM that is about to be started: every setting, what its environment changes, where its output goes.
+
+    ``sealed``: these settings and no others, whatever the JVM itself finds.
+    """
 
     settings: tuple[Setting, ...]
     environ: Mapping[str, str | None]
@@ -84,6 +97,7 @@ class Launch:
     archive: Path | None = None
     exit_timeout_s: float = _EXIT_TIMEOUT_S
     notice: Notice = field(default=_LOG.warning)
+    sealed: bool = False
 
 
 def spark_home() -> Path:
@@ -128,19 +142,23 @@ def prepare(settings: SessionSettings, environ: Mapping[str, str], *, notice: No
     """
     submitted = submit_conf(environ, spark_home())
     known = {s.key: s.value for s in effective_settings(settings, submit=submitted)}
-    if "PYSPARK_GATEWAY_PORT" in environ:
+    if unheard := left_out(settings, submitted):
+        notice(f"Spark settings of the image that are the platform's to make are left out: {clip(', '.join(unheard))}")
+    if "PYSPARK_GATEWAY_PORT" in environ and not settings.platform:
         return Launch(effective_settings(settings, submit=submitted), {}, notice=notice)
     java = find_java(environ)
     for line in java.skipped:
         notice(f"{line}; Java {java.version} from {java.source} is used")
     archive = _archive(settings, java, known, notice)
     options = (*(archive_options(archive) if archive else ()), *tuned(known, short_job=settings.short_job))
+    changes = _environment(java, environ, known["spark.master"])
     return Launch(
         effective_settings(settings, submit=submitted, java_options=options),
-        _environment(java, environ, known["spark.master"]),
+        {**changes, **OTHERS_GATEWAY} if settings.platform else changes,
         log=settings.log,
         archive=archive,
         notice=notice,
+        sealed=bool(settings.platform),
     )
 
 
@@ -191,7 +209,7 @@ def running(launch: Launch, progress: Progress | None = None) -> Iterator[SparkS
         context = _context(launch, gateway)
         interrupts.hear()  # at once: the last thing that a context's start does is to take SIGINT
         undo.callback(_stop, context, interrupts)
-        session = SparkSession(context)
+        session = _session(launch, context)
         undo.callback(_stop, session, interrupts)
         for name in _CHATTER:
             logger = PySparkLogger.getLogger(name)
@@ -209,14 +227,17 @@ def _gateway(launch: Launch, undo: ExitStack) -> JavaGateway:
         output = undo.enter_context(launch.log.open("ab"))
     warm = threading.Thread(target=_import_early, name="teamspark-imports")
     warm.start()
+    changes = {**launch.environ, **own_file(undo)} if launch.sealed else launch.environ
     try:
-        gateway = connected(Start(_conf(launch), launch.environ, output, launch.exit_timeout_s), undo)
+        gateway = connected(Start(_conf(launch), changes, output, launch.exit_timeout_s), undo)
     except (PySparkException, Py4JError, OSError) as error:
         raise _no_jvm(launch, error) from error
     finally:
         warm.join()
     if gateway.proc is not None:
         undo.callback(_forget, gateway)
+    if launch.sealed:
+        cleared(gateway, [setting.key for setting in launch.settings])
     return gateway
 
 
@@ -229,16 +250,31 @@ def _context(launch: Launch, gateway: JavaGateway) -> SparkContext:
     try:
         with environ(launch.environ), _unwarned():  # a start that fails is stopped by pyspark, and told by us
             return SparkContext(conf=_conf(launch), gateway=gateway)
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
         raise _no_jvm(launch, error) from error
 
 
-def _no_jvm(launch: Launch, error: Exception) -> SetupError:
+def _session(launch: Launch, context: SparkContext) -> SparkSession:
+    try:
+        return SparkSession(context)
+    except (PySparkException, Py4JError, OSError) as error:  # its JVM may end while it waits for executors
+        raise _no_jvm(launch, error) from error
+
+
+def _no_jvm(launch: Launch, error: Exception) -> TeamsparkError:
     conf = {setting.key: setting.shown for setting in launch.settings}
+    said = text_of(error)
+    where = _where(conf.get("spark.master"))
+    # Where executors were refused it is about to end, and meanwhile says anything at all.
+    doubted = where == "cluster" or AWAY.search(said) or not isinstance(error, Py4JJavaError)
+    found = diagnose(Evidence(jvm=jvm_ended(within_s=_GONE_S if doubted else 0), error=said, where=where))
+    if found is not None:
+        kind = RunLost if found.again else SetupError
+        return kind(f"Spark did not start: {found.cause}", where=launch.log, got=found.seen, next_step=found.change)
     return SetupError(
         "Spark did not start",
         where=launch.log,
-        got=clip(" ".join(str(error).strip().splitlines()[:2]) or repr(error)),
+        got=clip(" ".join(said.strip().splitlines()[:2]) or type(error).__name__),
         details=[f"{key} = {conf[key]}" for key in ("spark.master", "spark.driver.memory") if key in conf],
         next_step="read what the JVM printed; teamspark doctor checks Java and memory",
     )
@@ -281,12 +317,52 @@ def read_bytes(session: SparkSession, uri: str) -> bytes:
         stream.close()
 
 
-def _stop(spark: SparkContext | SparkSession, interrupts: Interrupts) -> None:
+def stop_event_log(session: SparkSession) -> None:
+    """No more events from now on; what was logged stays. From any thread, and of a JVM that is going away too."""
+    with suppress(Py4JError, OSError):
+        context: Any = session._jsc.sc()  # noqa: SLF001 Spark logs all of a session or nothing
+        logger = context.eventLogger()
+        if logger.isDefined():
+            context.listenerBus().removeListener(logger.get())
+
+
+def where_it_runs() -> Where | None:
+    """Whether all of this process's Spark is on this machine; None without a session."""
+    context = SparkContext._active_spark_context  # noqa: SLF001 also when its JVM is gone, and pyspark asks that
+    return None if context is None else _where(context.master)
+
+
+def _where(master: str | None) -> Where | None:
+    return None if master is None else "machine" if is_local(master) else "cluster"
+
+
+def text_of(error: BaseException) -> str:
+    """What it says; nothing where that is asked of a JVM which is gone."""
     try:
-        with _unwarned() if interrupts.came.is_set() else nullcontext():
+        return str(error)
+    except Exception:  # noqa: BLE001  whatever py4j makes of a connection that is not there
+        return ""
+
+
+def jvm_ended(*, within_s: float) -> int | None:
+    """How the JVM of this process's session ended, as ``subprocess`` tells it; None if it lives after that time, or is not ours."""
+    gateway: Any = SparkContext._gateway  # noqa: SLF001 pyspark tells nobody
+    process: subprocess.Popen[bytes] | None = getattr(gateway, "proc", None)
+    if process is None:
+        return None
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(within_s)
+    return process.poll()
+
+
+def _stop(spark: SparkContext | SparkSession, interrupts: Interrupts) -> None:
+    """A JVM that is gone is not stopped: whoever used it has heard of that already."""
+    gone = interrupts.came.is_set() or jvm_ended(within_s=0) is not None
+    try:
+        with _unwarned() if gone else nullcontext():
             spark.stop()
     except (Py4JError, OSError):
-        if not interrupts.came.is_set():
+        if not gone and jvm_ended(within_s=_GONE_S) is None:
             raise
 
 

@@ -4,7 +4,8 @@ Later layers win, so that no author, team or ``spark-submit`` line changes what 
 
     platform defaults < spark-submit (its defaults file, its arguments) < team < author < platform
 
-Which settings an author may make at all is ``framework.sparkconf``; whoever takes an author's word asks there first.
+Which settings an author may make at all is ``framework.sparkconf``; whoever takes an author's word asks there first. Where a
+platform says where a run is placed, nobody else is heard beyond that list: what it does not allow is left out.
 """
 
 import re
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from framework.errors import ConfigError
+from framework.spark.eventlog import SWITCH, event_settings
+from framework.spark.redaction import SECRET_NAME
 from framework.spark.stores import StoreAccess
 from framework.spark.tuning import SHORT_JOB
-from framework.sparkconf import FORCED
+from framework.sparkconf import FORCED, heard
 
 Layer: TypeAlias = Literal["platform", "team", "author", "spark-submit"]
 
@@ -62,7 +65,10 @@ _FLAGS: Final[Mapping[str, str]] = {
     "--keytab": "spark.kerberos.keytab",
 }
 _SHELL: Final = "pyspark-shell"
-_SECRET: Final = re.compile(r"(?i)secret|password|passwd|token|credential|access\W?key|url\.user")
+# An author may say them where nobody else says how large executors are; they make a pod larger than its run was given room.
+_LARGER: Final = frozenset(
+    {"spark.executor.pyspark.memory", "spark.memory.offHeap.enabled", "spark.memory.offHeap.size"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class SessionSettings:
     ``stores`` is what the session's stores need: settings that nobody overrides, and jars.
     ``short_job`` trades top speed for a quick start (C1 compiler, serial collector): tests and jobs of seconds.
     ``log`` receives what the JVM prints; None leaves it on this process's own stdout and stderr.
-    ``platform`` is what whoever launched this process says: where executors run and how large they are.
+    ``platform`` is what whoever launched this process says: where executors run and how large they are. Where it says
+    anything, ``conf``, ``team_conf`` and ``spark-submit`` are heard only as an author would be.
     """
 
     app_name: str
@@ -86,6 +93,7 @@ class SessionSettings:
     short_job: bool = False
     log: Path | None = None
     platform: Mapping[str, str] = field(default_factory=dict)
+    event_log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class Setting:
     @property
     def shown(self) -> str:
         """The value, or ``***`` where the key's name says that it is a secret."""
-        return "***" if _SECRET.search(self.key) else self.value
+        return "***" if SECRET_NAME.search(self.key) else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +131,18 @@ def effective_settings(
     ``submit`` is what ``submit_conf`` found; ``java_options`` are the platform's own, which like its jars are added to
     those of the other layers rather than put in their place.
     """
-    submitted = dict(submit or {})
+    submitted = _heard(submit or {}, settings)
     master = settings.platform.get("spark.master") or settings.master or submitted.get("spark.master", DEFAULT_MASTER)
     last = {**settings.stores.conf, **settings.platform, **FORCED, **(_FORCED_LOCAL if is_local(master) else {})}
     last |= {"spark.app.name": settings.app_name, "spark.master": master}
+    first = _DEFAULTS
+    if settings.event_log is not None:
+        first, last = {**_DEFAULTS, **SWITCH}, {**last, **event_settings(settings.event_log)}
     layers: tuple[tuple[Layer, Mapping[str, str]], ...] = (
-        ("platform", _DEFAULTS),
+        ("platform", first),
         ("spark-submit", submitted),
-        ("team", settings.team_conf),
-        ("author", settings.conf),
+        ("team", _heard(settings.team_conf, settings)),
+        ("author", _heard(settings.conf, settings)),
         ("platform", last),
     )
     stores = settings.stores
@@ -142,6 +153,18 @@ def effective_settings(
     }
     keys = sorted({key for _, conf in layers for key in conf} | {key for key, (_, more) in added.items() if more})
     return tuple(_setting(key, layers, *added.get(key, ("", ()))) for key in keys)
+
+
+def left_out(settings: SessionSettings, submit: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys of ``submit``, of the image and its environment, that are not heard."""
+    return tuple(sorted(submit.keys() - _heard(submit, settings)))
+
+
+def _heard(conf: Mapping[str, str], settings: SessionSettings) -> Mapping[str, str]:
+    """All of ``conf``; where a platform speaks, what an author might say of other things than sizes."""
+    if not settings.platform:
+        return conf
+    return {key: value for key, value in heard(conf).items() if key not in _LARGER}
 
 
 def _short(settings: SessionSettings, master: str) -> tuple[str, ...]:

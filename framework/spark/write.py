@@ -9,6 +9,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
+from framework.diagnosis.signs import is_scratch_full
 from framework.errors import TeamsparkError
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.committed import SCHEME, Committed, require_magic
@@ -90,5 +91,8 @@ def _masked(frame: DataFrame, drops: Sequence[Check], spec: SchemaSpec, seen: Ob
 
 
 def write_failure(error: Exception, uri: str) -> TeamsparkError | None:
-    """The store's part in ``error``; None when it is not the store's fault."""
-    return store_fault(full_text(error), S3 if uri.startswith(SCHEME) else DIRECTORY, where=uri)
+    """The store's part in ``error``; None when it is not the store's fault: a spill fills another disk."""
+    text = full_text(error)
+    if is_scratch_full(text):
+        return None
+    return store_fault(text, S3 if uri.startswith(SCHEME) else DIRECTORY, where=uri)

@@ -9,7 +9,8 @@ Nothing else in the project joins path segments of a run. Version 1 of the law:
   ``at-<run_after, always with microseconds>-<16 hex of sha256 of the run id>``;
 * a mapped task adds ``map-<n>``;
 * an output that is a table has its place beside the task's runs: ``_table/<output>``, and a run's share of it below that,
-  in ``_runs/<run>[/map-<n>]``.
+  in ``_runs/<run>[/map-<n>]``;
+* Spark's event logs of a run are beside the team's DAGs: ``/team/+events/dag/task/run[/map-<n>]``.
 """
 
 import re
@@ -32,6 +33,9 @@ LOCAL_DAG: Final = "_local"
 # nobody's VACUUM looks there, so a file that a manifest names and the table does not, yet, is not taken for rubbish.
 TABLES: Final = "_table"
 TABLE_RUNS: Final = "_runs"
+
+# Beside a team's DAGs, where no grant reaches: a grant opens a task's folder. No id is encoded as this.
+EVENTS: Final = "+events"
 
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
 _ENCODED: Final = re.compile(r"(?:[a-z0-9._-]|![0-9a-f]{2})+")
@@ -177,6 +181,15 @@ def run_path(key: RunKey) -> str:
             next_step="shorten the DAG id, the task id or the partition key",
         )
     return path
+
+
+def events_path(key: RunKey) -> str:
+    """``/team/+events/dag/task/run``, and ``/map-<n>``: where the event logs of a run are.
+
+    Raises: PathError.
+    """
+    team, _, rest = run_path(key)[1:].partition("/")
+    return f"/{team}/{EVENTS}/{rest}"
 
 
 def table_path(task: TaskKey, output: str) -> str:

@@ -14,7 +14,7 @@ from framework.durations import seconds_of
 from framework.manifest import Manifest
 from framework.storage.base import Entry, Upload
 
-Action = Literal["tombstone", "retire", "delete", "abort"]
+Action = Literal["tombstone", "retire", "delete", "abort", "forget"]
 Slot = Literal["open", "published", "tombstoned"]
 
 
@@ -55,7 +55,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do, not before ``due``. ``attempt``: None for a stray's folder, and for uploads.
+    """One thing to do, not before ``due``. ``attempt``: None for a stray's folder, for uploads and for event logs.
 
     ``files``: what is, or will be, freed; ``uploads``: what will be let go of, of sizes that no listing tells.
     """
@@ -133,6 +133,15 @@ def _deletes(run: RunFacts, grace_s: float) -> Iterator[Step]:
         if stray.files:
             since = max(file.modified for file in stray.files)
             yield Step("delete", None, since + grace_s, f"no claim names {stray.folder}", stray.files)
+
+
+def forgets(log: Entry, *, gone: bool, keep_s: float, grace_s: float) -> Step:
+    """When an event log goes: ``keep_s`` after it was put; sooner when its run is ``gone``, which has no records."""
+    moments = [(log.modified + keep_s, "an event log, kept as long as event logs are")]
+    if gone:
+        moments.append((log.modified + grace_s, "an event log of a run that has no records"))
+    due, why = min(moments)
+    return Step("forget", None, due, why, (log,))
 
 
 def unfinished(uploads: Iterable[Upload], grace_s: float) -> tuple[Step, ...]:

@@ -7,12 +7,16 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, NonNegativeInt, StringConstraints, model_validator
 
 from framework.records import Record
+from framework.tenancy.places import AlluxioPlace
 from framework.tenancy.quantities import Cpu, Memory, cpu_text, memory_text, millis, octets
 
 _HOST: Final = r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d{1,5})?"
 _PART: Final = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _NAME: Final = re.compile(rf"{_HOST}(?:/{_PART})+")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_CACHE_CPU: Final = "1"
+# Heaps of 256, 256 and 128 MiB, 512 MiB that a worker reads and sends by, and what three JVMs are besides.
+_CACHE_BESIDE: Final = 1_408 * 2**20
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -37,6 +41,9 @@ def _images(text: str) -> str:
     return text
 
 
+Image = Annotated[str, AfterValidator(_image)]
+
+
 class PodSize(Record):
     """One pod, Spark's overhead included."""
 
@@ -45,6 +52,11 @@ class PodSize(Record):
 
     def exceeds(self, most: "PodSize") -> bool:
         return millis(self.cpu) > millis(most.cpu) or octets(self.memory) > octets(most.memory)
+
+
+def cache_size(place: AlluxioPlace) -> PodSize:
+    """The pod of a team's cache: what it holds, and its three JVMs."""
+    return PodSize(cpu=_CACHE_CPU, memory=memory_text(place.memory_bytes + _CACHE_BESIDE))
 
 
 class Size(Record):
@@ -80,13 +92,17 @@ class ClusterFacts(Record):
     quota: Quota | None = None
     limits: Limits | None = None
     images: tuple[Annotated[str, AfterValidator(_images)], ...] = ()
-    image: Annotated[str, AfterValidator(_image)] | None = None
+    image: Image | None = None
     sizes: Mapping[SizeName, Size] = Field(default_factory=dict)
 
     @property
     def is_tenant(self) -> bool:
         """Whether the team has a part of a cluster."""
         return self.quota is not None
+
+    def beside(self) -> "tuple[PodSize, ...]":
+        """What of the quota is not for runs."""
+        return ()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -128,10 +144,11 @@ class ClusterFacts(Record):
     def _over_quota(self, what: str, executors: int, driver: PodSize, executor: PodSize) -> Iterator[str]:
         """A run that never fits would wait for ever."""
         assert self.quota is not None
-        cpu = millis(driver.cpu) + executors * millis(executor.cpu)
-        memory = octets(driver.memory) + executors * octets(executor.memory)
-        over = cpu > millis(self.quota.cpu) or memory > octets(self.quota.memory) or executors + 1 > self.quota.pods
-        if over:
-            needed = f"cpu {cpu_text(cpu)}, memory {memory_text(memory)}, {executors + 1} pods"
+        beside = self.beside()
+        cpu = millis(driver.cpu) + executors * millis(executor.cpu) + sum(millis(one.cpu) for one in beside)
+        memory = octets(driver.memory) + executors * octets(executor.memory) + sum(octets(one.memory) for one in beside)
+        pods = 1 + executors + len(beside)
+        if cpu > millis(self.quota.cpu) or memory > octets(self.quota.memory) or pods > self.quota.pods:
+            needed = f"cpu {cpu_text(cpu)}, memory {memory_text(memory)}, {pods} pods{', the cache included' if beside else ''}"
             quota = f"cpu {self.quota.cpu}, memory {self.quota.memory}, {self.quota.pods} pods"
             yield f"{what}: a driver and {executors} executor(s) of that size are more than quota: {needed}; of {quota}"

@@ -12,7 +12,7 @@ from framework.errors import ConfigError, PolicyError
 from framework.identity import TaskKey, check_team
 from framework.records import Record
 from framework.schema.annotations import nearest
-from framework.tenancy.cluster import ClusterFacts
+from framework.tenancy.cluster import ClusterFacts, PodSize, cache_size
 from framework.tenancy.places import AlluxioPlace, StorePlace
 
 
@@ -27,6 +27,14 @@ def _task(text: str) -> str:
     dag_id, slash, task_id = text.partition("/")
     if not (dag_id and slash and task_id) or "*" in text:
         raise ValueError("expected <dag_id>/<task_id>, without wildcards")
+    return text
+
+
+def _landing(text: str) -> str:
+    if text.endswith("/") or not (_IN_BUCKET.fullmatch(f"{text}/x") or Path(text).is_absolute()):
+        raise ValueError(
+            "expected s3://<bucket>, s3://<bucket>/<folder> or an absolute path, without a slash at its end"
+        )
     return text
 
 
@@ -63,16 +71,23 @@ class AirflowFacts(Record):
 
 
 class Team(ClusterFacts):
-    """One team file. ``reads`` and ``writes``: places outside, beside the team's own store."""
+    """One team file. ``reads`` and ``writes``: places outside, beside the team's own store. ``landing``: where relative places of
+    its sources begin, instead of at the workspace, which pods have none of.
+    """
 
     team: TeamName
     owners: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(min_length=1)
     store: StorePlace
     cache: AlluxioPlace | None = None
+    landing: Annotated[str, AfterValidator(_landing)] | None = None
     reads: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     writes: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     grants: tuple[Grant, ...] = ()
     airflow: AirflowFacts = Field(default_factory=AirflowFacts)
+
+    def beside(self) -> tuple[PodSize, ...]:
+        """The pod of its cache."""
+        return () if self.cache is None or self.cache.master is not None else (cache_size(self.cache),)
 
     @model_validator(mode="after")
     def _dags_are_its_own(self) -> "Team":

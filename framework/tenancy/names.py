@@ -47,6 +47,21 @@ class Names:
         return "executor"
 
     @property
+    def cache(self) -> str:
+        """The account of its cache, which may ask Kubernetes for nothing, and what the cache is called in the namespace."""
+        return "cache"
+
+    @property
+    def claim(self) -> str:
+        """On the volume that its outputs are on, where its store is a file system."""
+        return "store"
+
+    @property
+    def volume(self) -> str:
+        """What the cluster, which has no namespaces for volumes, calls that one."""
+        return f"teamspark-{self.team}-store"
+
+    @property
     def accounts(self) -> tuple[str, ...]:
         """All that act for the team."""
         return self.launcher, self.driver, self.executor
@@ -56,10 +71,10 @@ class Names:
         """Its identity at an object store."""
         return f"teamspark-{self.team}"
 
-    @property
-    def subjects(self) -> tuple[str, str]:
-        """Who may take that identity on: drivers and executors, both of which read and write."""
-        return self.subject(self.driver), self.subject(self.executor)
+    def subjects(self, *, cached: bool) -> tuple[str, ...]:
+        """Who may take that identity on: drivers and executors, both of which read and write, and the cache, where there is one."""
+        accounts = (self.driver, self.executor, *([self.cache] if cached else []))
+        return tuple(map(self.subject, accounts))
 
     @property
     def pool(self) -> str:

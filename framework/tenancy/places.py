@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, mod
 
 from framework.records import Record
 
+# What servers of one's own answer to, and where AWS sends on from: a bucket elsewhere needs its region in the team file.
+DEFAULT_REGION: Final = "us-east-1"
 # Without dots: they break certificates of `bucket.host`; without capitals and `_`: they are no host's name.
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]+")

@@ -20,6 +20,11 @@ def role_arn(platform: Platform, team: str) -> str:
     return f"arn:aws:iam::{platform.account}:role/{Names(team).role}"
 
 
+def subjects_of(team: Team, platform: Platform) -> tuple[str, ...]:
+    """Whose tokens the team's role is for."""
+    return Names(team.team).subjects(cached=platform.caches(team))
+
+
 def aws_documents(teams: Teams, team: Team, platform: Platform) -> dict[str, Document]:
     """By name, as AWS' API takes each: ``trust`` and ``policy`` of the role, what the bucket denies everybody, its life cycle;
     the access point of a team whose store is a file system.
@@ -29,7 +34,7 @@ def aws_documents(teams: Teams, team: Team, platform: Platform) -> dict[str, Doc
     reach = reach_of(teams, team.team, task_path)
     found: dict[str, Document] = {}
     if reach is not None:
-        found["trust"] = trust(platform.trusted, Names(team.team).subjects, Dialect.aws)
+        found["trust"] = trust(platform.trusted, subjects_of(team, platform), Dialect.aws)
         found["policy"] = policy(reach)
         found["bucket_policy"] = bucket_policy(reach.own)
         found["lifecycle"] = wanted_rules(team.team, reach.own.keys)
@@ -63,7 +68,7 @@ def seaweedfs_roles(teams: Teams, platform: Platform, where: StoreIdentity) -> D
         "providers": [_provider(platform, where)],
         "policy": {"defaultEffect": "Deny", "storeType": "memory"},
         "policies": [{"name": Names(name).role, "document": policy(reach)} for name, reach in reaches.items()],
-        "roles": [_role(platform, name) for name in reaches],
+        "roles": [_role(platform, teams.team(name)) for name in reaches],
     }
 
 
@@ -77,13 +82,13 @@ def _provider(platform: Platform, where: StoreIdentity) -> dict[str, Any]:
     return {"name": PROVIDER, "type": "oidc", "enabled": True, "config": config}
 
 
-def _role(platform: Platform, team: str) -> dict[str, Any]:
-    names = Names(team)
+def _role(platform: Platform, team: Team) -> dict[str, Any]:
+    names = Names(team.team)
     return {
         "roleName": names.role,
-        "roleArn": role_arn(platform, team),
+        "roleArn": role_arn(platform, team.team),
         "attachedPolicies": [names.role],
-        "trustPolicy": trust(platform.trusted, names.subjects, Dialect.seaweedfs),
+        "trustPolicy": trust(platform.trusted, subjects_of(team, platform), Dialect.seaweedfs),
     }
 
 

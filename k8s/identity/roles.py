@@ -85,15 +85,18 @@ def _of(live: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return list(live.get(name) or ())
 
 
+def signing_key() -> str:
+    """A fresh one for sessions."""
+    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
 def write_roles(file: Path, wanted: Mapping[str, Any], where: StoreIdentity) -> None:
     """Whole or not at all; owner, mode and link stay. The key that signs sessions stays, too: with another every session would end.
 
     Raises: SetupError, ConfigError.
     """
     target = file.resolve()
-    key = (read_roles(target).get("sts") or {}).get("signingKey") or base64.b64encode(
-        secrets.token_bytes(_KEY_BYTES)
-    ).decode()
+    key = (read_roles(target).get("sts") or {}).get("signingKey") or signing_key()
     text = json.dumps({**wanted, "sts": wanted.get("sts") or token_service(where, key)}, indent=2) + "\n"
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -1,11 +1,13 @@
-"""The images that drivers and executors run in: made from this machine's packages and our locks, without a daemon or a registry.
+"""The images of a cluster: made from this machine's packages and our locks, without a daemon, and pushed to a registry.
 
-``teamspark image build TEAM`` writes the Spark image and over it a layer of the team's jobs. ``spark`` and ``team`` say what is
-in them, ``parts`` with ``debian``, ``jre`` and ``classes`` how each layer is made, ``kept`` that it is made once, ``oci`` with
-``blobs`` and ``trees`` how layers become an archive. ``Dockerfile`` is the same for who has Docker.
+``teamspark image build TEAM`` writes the Spark image and over it a layer of the team's jobs; ``--airflow`` writes what Airflow's
+workers run in. ``spark``, ``team`` and ``airflow`` say what is in them, ``recipes`` what each is asked for by, ``parts`` with
+``debian``, ``jre`` and ``classes`` how each layer is made, ``kept`` that it is made once, ``oci`` with ``blobs`` and ``trees`` how
+layers become an archive. ``push`` puts one into a registry, ``registry`` is skopeo, ``places`` says where to. ``Dockerfile`` is
+the Spark image for who has Docker.
 
-Belongs here: what is in an image, and the archive that it becomes. Does not: where an image is pushed to, and who may run
-which (``k8s.render.admission``).
+Belongs here: what is in an image, the archive that it becomes, and its way into a registry. Does not: who may run which
+(``k8s.render.admission``), and whose turn it is to.
 
 Decisions:
 
@@ -16,6 +18,15 @@ Decisions:
 * **A thin archive for development**: without the layers below it, an import takes a tenth of a second instead of half a minute.
   Where the image below was not imported first, the import fails and leaves a name without an image.
 * **Fixtures stay out**: they are data of tests.
+* **skopeo pushes**: it knows the logins, certificates and proxies of a machine, and asks for each layer whether it is there.
+  *Rejected*: the protocol in code of our own.
+* **A push changes no byte**, so the digest of the build is the registry's, and what a team file pins. *Rejected*: compressing on
+  the way, which gives another digest to the same content.
+* **The thin archive first, the whole one where the registry lacks a layer**: after the first push a change of jobs sends
+  kilobytes, and nobody has to say which it is.
+* **Nowhere that the cluster would refuse**: ``images`` of the team file, ``airflow_images`` of the platform's, say where to.
+* **Airflow's workers have the lock of Airflow's side, no Java, no pyspark, no job and no DAG file**: bundles bring DAG files, a
+  pod of the team brings Spark. Their user is Spark's, 185; with a read-only root they want folders at ``/opt/airflow`` and ``/tmp``.
 
 Limits: Debian's main archive only, so fixes of its security archive come with the next point release; built for the processor of
 this machine; a part is made again when what it is made from changes, not when Debian has a newer package.

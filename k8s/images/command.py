@@ -1,28 +1,40 @@
-"""``teamspark image``: the image that a team's drivers and executors run in, as an archive."""
+"""``teamspark image``: what a team's drivers and executors run in, Airflow's workers, and caches; as an archive, and in a registry."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from framework.cli.scope import scope_of
-from framework.cli.show import as_json, facts, remark
+from framework.cli.scope import Scope, scope_of
+from framework.cli.show import as_json, facts, remark, say
+from framework.errors import ConfigError
 
-app = typer.Typer(help="Images of teams, for a cluster: built here, without Docker.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from k8s.images.recipes import Recipe
+
+_HELP: Final = "Images for a cluster: built here, without Docker, and pushed."
+app = typer.Typer(help=_HELP, no_args_is_help=True)
 
 LOCK: Final = "locks/jobs.txt"
+TeamArgument = Annotated[str | None, typer.Argument(help="The team, whose jobs are in jobs/TEAM/.")]
+AirflowOption = Annotated[bool, typer.Option("--airflow", help="What Airflow's workers run in, one for all teams.")]
+CacheOption = Annotated[bool, typer.Option("--cache", help="What teams' caches run in, one for all teams.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
 def image() -> None:
-    """Images of teams, for a cluster: built here, without Docker."""
+    """Images for a cluster: built here, without Docker, and pushed."""
 
 
 @app.command()
-def build(
+def build(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     ctx: typer.Context,
-    team: Annotated[str, typer.Argument(help="The team, whose jobs are in jobs/TEAM/.")],
+    team: TeamArgument = None,
+    airflow: AirflowOption = False,
+    cache: CacheOption = False,
     output: Annotated[
         Path | None, typer.Option(help="A folder for the archive; by default the user's cache.", file_okay=False)
     ] = None,
@@ -32,24 +44,90 @@ def build(
     thin: Annotated[
         bool, typer.Option("--thin", help="Without the Spark image's layers, for nodes that have imported that one.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Build what is missing, and print name, digest and archive; the archive is for `ctr -n k8s.io images import`.
 
-    The first build takes about two minutes and needs root, debootstrap and a JDK 17; after a change of jobs only, seconds.
+    The first build takes about two minutes and needs root, debootstrap and, for teams, a JDK 17; after a change of jobs only,
+    seconds.
     """
-    from k8s.images.parts import PREFIX, Builder
-    from k8s.images.spark import build_spark
-    from k8s.images.team import build_team, code_part
-
-    workspace = scope_of(ctx).workspace
-    code_part(workspace, team)  # a name that is wrong is told before minutes are spent
-    builder = Builder(os.environ, workspace / LOCK, remark, prefix or PREFIX)
-    base = build_spark(builder)
-    made = build_team(workspace, team, base, builder=builder, output=output, thin=thin)
+    asked = Asked(team, airflow, cache)
+    if cache and output is not None:
+        raise ConfigError("this image is kept where images are", got="--output", expected="--cache without it")
+    recipe = _recipe(scope_of(ctx), asked, output=output, prefix=prefix)
+    if thin and recipe.thin is None:
+        raise ConfigError("this image has none below it", got="--thin", expected="TEAM --thin")
+    made = (recipe.thin if thin and recipe.thin else recipe.whole)()
     told = {"name": made.name, "digest": made.digest, "archive": str(made.archive)}
-    told |= {"base": base.name, "base archive": str(base.archive)}
+    if recipe.base is not None:
+        base = recipe.base()
+        told |= {"base": base.name, "base archive": str(base.archive)}
     if json:
         as_json({key.replace(" ", "_"): value for key, value in told.items()})
     else:
         facts(told.items())
+
+
+@app.command()
+def push(
+    ctx: typer.Context,
+    team: TeamArgument = None,
+    airflow: AirflowOption = False,
+    cache: CacheOption = False,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Where to; by default where the `image` of the team file is.", metavar="REGISTRY/PATH"),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Push what `build` makes, and print its name, its digest and the line for the team file. Layers that are there are not sent.
+
+    Needs skopeo. Logins are those of `skopeo login` and `docker login`.
+    """
+    from k8s.images.kept import images_home
+    from k8s.images.places import airflow_place, cache_place, team_place
+    from k8s.images.push import push as pushed
+    from k8s.images.registry import Registry
+    from k8s.platform import load_platform
+
+    scope = scope_of(ctx)
+    recipe = _recipe(scope, Asked(team, airflow, cache))
+    if team is not None:
+        place = team_place(scope.teams.team(team), scope.teams.file(team), to)
+    else:
+        place = (cache_place if cache else airflow_place)(load_platform(scope.workspace), to)
+    done = pushed(Registry(os.environ, images_home(os.environ)), place, [*filter(None, [recipe.thin]), recipe.whole])
+    if json:
+        as_json({"name": done.name, "digest": done.digest, "sent": done.sent, "image": done.pinned})
+        return
+    facts({"name": done.name, "digest": done.digest, "sent": "yes" if done.sent else "no, it was there"}.items())
+    where, key = ("team", "image") if team else ("platform's", "cache_image") if cache else ("", "image")
+    remark(f"in the {where} file:" if where else "in Airflow's deployment:")
+    say(f"{key}: {done.pinned}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which image is meant."""
+
+    team: str | None
+    airflow: bool
+    cache: bool
+
+
+def _recipe(scope: Scope, asked: Asked, *, output: Path | None = None, prefix: str | None = None) -> "Recipe":
+    """Of the one image that is asked for. Raises: ConfigError for none, for several, for a team without jobs."""
+    from k8s.images.parts import PREFIX, Builder
+    from k8s.images.recipes import airflow_recipe, cache_recipe, team_recipe
+
+    builder = Builder(os.environ, scope.workspace / LOCK, remark, prefix or PREFIX)
+    match asked:
+        case Asked(str(team), False, False):
+            return team_recipe(scope.workspace, team, builder, output)
+        case Asked(None, True, False):
+            return airflow_recipe(scope.workspace, builder, output)
+        case Asked(None, False, True):
+            return cache_recipe(builder)
+    words = [asked.team, "--airflow" if asked.airflow else None, "--cache" if asked.cache else None]
+    given = " ".join(filter(None, words)) or "nothing"
+    raise ConfigError("one image at a time", got=given, expected="TEAM, --airflow or --cache")

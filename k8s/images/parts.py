@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -50,7 +50,7 @@ class Builder:
 
     def debian(self) -> Part:
         """Debian with Python and tini, and a user."""
-        inputs = (DEBIAN, *DEBIAN_PACKAGES, str(USER), machine(), "2")
+        inputs = (DEBIAN, *DEBIAN_PACKAGES, str(USER), machine(), "3")
         return Part("debian", "/", inputs, partial(make_debian, self.environ))
 
     def java(self) -> Part:
@@ -69,19 +69,19 @@ class Builder:
             content = lock.read_bytes()
         except OSError as failure:
             raise ConfigError("a lock cannot be read", where=lock, got=failure.strerror) from failure
-        inputs = (sha256(content).hexdigest(), _PLATFORM, "1")
+        inputs = (sha256(content).hexdigest(), _PLATFORM, "2")
         return Part(name, PACKAGES, inputs, partial(self._packages, lock, error))
 
-    def jars(self) -> Part:
+    def jars(self, name: str = "jars", sets: Sequence[str] = JAR_SETS) -> Part:
         """The pinned jars, where ``framework.jars`` looks in an environment that it may not write."""
-        inputs = tuple(jar.sha256 for one in chosen(JAR_SETS, load_catalog()) for jar in one.jars)
-        return Part("jars", f"{CACHE}/teamspark/jars", (*JAR_SETS, *inputs), _jars)
+        inputs = tuple(jar.sha256 for one in chosen(sets, load_catalog()) for jar in one.jars)
+        return Part(name, f"{CACHE}/teamspark/jars", (*sets, *inputs), partial(_jars, sets))
 
     def framework(self) -> Part:
         """Our own package, alone: it changes more often than the rest."""
         source = Path(framework.__file__).parent
         made = partial(_framework, source)
-        return Part("framework", PACKAGES, (content_digest(source), version("teamspark"), "1"), made)
+        return Part("framework", PACKAGES, (content_digest(source), version("teamspark"), "2"), made)
 
     def scripts(self) -> Part:
         """The entrypoint, and the folder that containers work in."""
@@ -113,8 +113,8 @@ def _spark(make: Callable[[Path], None], tree: Path) -> None:
     name_jars(tree / "pyspark")
 
 
-def _jars(tree: Path) -> None:
-    for path in ensure_jars(*JAR_SETS):
+def _jars(sets: Sequence[str], tree: Path) -> None:
+    for path in ensure_jars(*sets):
         folder = tree / path.parent.name
         folder.mkdir(exist_ok=True)
         shutil.copyfile(path, folder / path.name)

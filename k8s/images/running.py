@@ -29,14 +29,7 @@ def run(
     cwd: Path | None = None,
 ) -> str:
     """Its standard output. ``what`` could not be had where it fails. Raises: ``error`` with the end of what it said."""
-    try:
-        done = subprocess.run(
-            command, env=environ, cwd=cwd, capture_output=True, text=True, errors="replace",
-            timeout=_TIMEOUT_S, check=False,
-            umask=0o022,  # everybody in the image reads it, whoever builds
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as failure:
-        raise error(f"{what}: {Path(command[0]).name} did not run", got=str(failure)) from failure
+    done = ended(command, environ, what=what, error=error, cwd=cwd)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-_SHOWN:]
         raise error(
@@ -44,3 +37,22 @@ def run(
             details=said, next_step="mend what it names, and build again",
         )  # fmt: skip
     return done.stdout
+
+
+def ended(
+    command: Sequence[str | Path],
+    environ: Mapping[str, str],
+    *,
+    what: str,
+    error: type[FinalError] = SetupError,
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """What it came to, whatever it came to. Raises: ``error`` when it did not run."""
+    try:
+        return subprocess.run(
+            command, env=environ, cwd=cwd, capture_output=True, text=True, errors="replace",
+            timeout=_TIMEOUT_S, check=False,
+            umask=0o022,  # everybody in the image reads it, whoever builds
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as failure:
+        raise error(f"{what}: {Path(command[0]).name} did not run", got=str(failure)) from failure

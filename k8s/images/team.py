@@ -9,17 +9,15 @@ from typing import Final
 
 from framework.errors import ConfigError
 from framework.identity import check_team
+from framework.job.digest import team_sources
 from k8s.images.kept import Part, ensure_part, images_home, locked
 from k8s.images.parts import PACKAGES, Builder
 from k8s.images.spark import SETTINGS, Image, Place, written
-from k8s.images.trees import compiled, content_digest, copied, readable, sources
+from k8s.images.trees import compiled, content_digest, copied, no_links, readable
 
 CODE_DIGEST: Final = "teamspark.code-digest"
 TEAM: Final = "teamspark.team"
 REQUIREMENTS: Final = "requirements.txt"
-# Data for tests, no input of a run.
-_SKIPPED: Final = ("fixtures",)
-_SHARED: Final = "shared"
 _PIN: Final = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -44,18 +42,14 @@ def code_part(workspace: Path, team: str) -> tuple[Part, str]:
     jobs = workspace / "jobs"
     paths = list(_files(jobs, team))
     digest = content_digest(jobs, paths)
-    return Part("jobs", PACKAGES, (team, digest, "1"), partial(_copy, jobs, paths)), digest
+    return Part("jobs", PACKAGES, (team, digest, "2"), partial(_copy, jobs, paths)), digest
 
 
 def _files(jobs: Path, team: str) -> Iterator[Path]:
     check_team(team)  # it becomes a folder here
     if not (jobs / team).is_dir():
         raise ConfigError("this team has no jobs", where=jobs / team, next_step=f"teamspark new job {team} totals")
-    if (jobs / "__init__.py").is_file():
-        yield jobs / "__init__.py"
-    for folder in (_SHARED, team):
-        if (jobs / folder).is_dir():
-            yield from sources(jobs / folder, _SKIPPED)
+    yield from no_links(team_sources(jobs, team))
 
 
 def _copy(jobs: Path, paths: Sequence[Path], tree: Path) -> None:

@@ -1,18 +1,22 @@
 """Directory trees: as the entries of a layer, in order, without times and owners; and how they are filled."""
 
-import compileall
 import os
-import py_compile
 import shutil
 import stat
+import sys
 import tarfile
-from collections.abc import Collection, Iterable, Iterator
-from hashlib import sha256
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 from framework.errors import ConfigError, SetupError, clip
+from framework.job import digest
+from k8s.images.running import ended
 
+_SHARES: Final = 4
+_SHARE: Final = 500
 WHITEOUT: Final = ".wh."
 """A file of this prefix deletes another in the layers below: content may not be called so."""
 
@@ -58,25 +62,22 @@ def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
 
 
 def sources(root: Path, skipped: Collection[str] = ()) -> Iterator[Path]:
-    """The files below ``root`` that somebody wrote, in order: no byte code, nothing in a folder called as one of ``skipped``."""
-    for path in sorted(root.iterdir()):
+    """As ``framework.job.digest`` finds them. Raises: ConfigError for a link."""
+    return no_links(digest.sources(root, skipped))
+
+
+def no_links(paths: Iterable[Path]) -> Iterator[Path]:
+    """``paths``. Raises: ConfigError for a link."""
+    for path in paths:
         if path.is_symlink():
             raise ConfigError("a link is not taken into an image", where=path, next_step="put the file in its place")
-        if path.is_dir():
-            if path.name not in {"__pycache__", *skipped}:
-                yield from sources(path, skipped)
-        elif path.suffix != ".pyc":
-            yield path
+        yield path
 
 
 def content_digest(root: Path, paths: Iterable[Path] | None = None) -> str:
     """sha256, hex, over names and bytes of ``paths`` below ``root``; by default of its sources."""
-    digest = sha256()
-    for path in sources(root) if paths is None else paths:
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
+    found = sources(root) if paths is None else paths
+    return digest.digest_of((path.relative_to(root).as_posix(), path) for path in found)
 
 
 def copied(source: Path, target: Path, paths: Iterable[Path] | None = None) -> None:
@@ -97,9 +98,19 @@ def readable(tree: Path) -> None:
 def compiled(folder: Path, *, within: Path, at: str) -> None:
     """Byte code that holds without times, since there are none in an image; files that are no Python of ours stay as they are.
 
-    ``within`` is what will be found ``at`` another place, which tracebacks then name.
+    ``within`` is what will be found ``at`` another place, which tracebacks then name. Raises: SetupError.
     """
-    checked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(
-        folder, maxlevels=30, quiet=2, force=True, workers=0, stripdir=within, prependdir=at, invalidation_mode=checked
-    )
+    files = sorted(str(path) for path in folder.rglob("*.py") if path.is_file())
+    shares = min(_SHARES, 1 + len(files) // _SHARE)
+    # Python writes a letter otherwise when the process knows it as a name: each begins anew, with the same files on any machine.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda number: _compile(files[number::shares], within, at), range(shares)))
+
+
+def _compile(files: Sequence[str], within: Path, at: str) -> None:
+    tool = [sys.executable, "-P", "-S", "-s", "-m", "compileall", "-qq", "-f", "--invalidation-mode", "unchecked-hash"]
+    with NamedTemporaryFile("w", suffix=".txt") as names:
+        names.write("\n".join(files))
+        names.flush()
+        command: list[str | Path] = [*tool, "-s", within, "-p", at, "-i", names.name]
+        ended(command, {"LC_ALL": "C.UTF-8"}, what="no byte code was made")

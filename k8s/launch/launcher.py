@@ -7,27 +7,34 @@ and the pod owns all the rest, so that nothing is left when it goes.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from framework.errors import ClusterUnavailable, ConfigError, NoRoom, RunLost, TeamsparkError
 from framework.identity import RunKey
-from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
+from framework.launch.base import UNFINISHED, Executor, LaunchRequest, Phase, Status
 from framework.tenancy.names import Names
 from k8s.answers import Conflict, NotAllowed, Stranger
 from k8s.client import Cluster, Place
 from k8s.launch.lease import held
-from k8s.launch.naming import DRIVER, EXECUTOR, LAUNCH, ROLE, RUN, identity_of, run_label
-from k8s.launch.needs import Needs, Never, Waits, quota_of, room_for
-from k8s.launch.pods import GRACE_S, Identity, Launch, launch_of, owned
-from k8s.launch.reading import Patience, stale, status_of
+from k8s.launch.naming import DRIVER, EXECUTOR, LAUNCH, ROLE, RUN, executor_prefix, identity_of, run_label
+from k8s.launch.needs import Needs, Never, Waits, executors_of, quota_of, room_for
+from k8s.launch.pods import GRACE_S, Launch, launch_of, owned
+from k8s.launch.reading import Patience, ended_at, executor_of, refused, shortage, stale, status_of
 from k8s.render.amounts import NAME as QUOTA
 from k8s.render.objects import Obj
+from k8s.standing import Standing
 
 GONE_S: Final = 60.0
 _POLL_S: Final = 0.2
+# Of an executor that ended badly, of how many of them, and of what a driver has printed lately.
+WORDS: Final = 8_192
+SPEAKERS: Final = 3
+_LATELY: Final = 32_768
+# A container's log is asked for by lines; these are more than as many bytes have.
+_LINES: Final = 300
 _T = TypeVar("_T")
 
 
@@ -46,16 +53,14 @@ class Habits:
 class KubernetesLauncher:
     """Launches of one team."""
 
-    def __init__(
-        self, cluster: Cluster, team: str, identity: Identity | None = None, habits: Habits | None = None
-    ) -> None:
+    def __init__(self, cluster: Cluster, team: str, standing: Standing = None, habits: Habits | None = None) -> None:
         self._cluster = cluster
         self._space = Names(team).namespace
-        self._identity = identity
+        self._standing = standing
         self._habits = habits or Habits()
 
     def start(self, request: LaunchRequest) -> None:
-        launch = launch_of(request, self._identity)
+        launch = launch_of(request, self._standing)
         pod = self._pod(request.name)
         if pod is None:
             pod = self._admitted(request, launch)
@@ -73,7 +78,12 @@ class KubernetesLauncher:
     def status(self, name: str) -> Status:
         pod = self._pod(name)
         found = None if pod is None else status_of(pod, self._habits.patience, now=datetime.now(UTC))
-        return found or Status(name, Phase.ABSENT)
+        if pod is None or found is None:
+            return Status(name, Phase.ABSENT)
+        wanted = executors_of(pod)
+        if found.phase is not Phase.RUNNING or found.why or not wanted:
+            return found
+        return replace(found, why=shortage(wanted, self._executors(name), lambda: self._lately(name)))
 
     def unfinished(self, key: RunKey) -> tuple[Status, ...]:
         pods = self._pods(f"{RUN}={run_label(key)},{ROLE}={DRIVER}")
@@ -95,19 +105,48 @@ class KubernetesLauncher:
             time.sleep(_POLL_S)
 
     def clear(self, name: str) -> None:
-        """Also executors that a driver left which did not end by itself: its own pod stays, and so would they."""
+        """Also executors that a driver left which did not end by itself: its own pod stays, and so would they. Those that have
+        ended stay as long as it does, for their logs.
+        """
         for one in self._pods(f"{LAUNCH}={name},{ROLE}={EXECUTOR}"):
-            self._remove(one)
+            if not _ended(one):
+                self._remove(one)
         for kind in ("Secret", "ConfigMap"):
             self._ask(lambda kind=kind: self._cluster.delete(Place("v1", kind, self._space, name)))  # type: ignore[misc]  # a loop's variable, bound
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
-        """The API has no offset: so much more is asked for, and the beginning dropped."""
-        query = urlencode({"container": DRIVER, "limitBytes": offset + limit})
-        path = f"/api/v1/namespaces/{self._space}/pods/{name}/log?{query}"
+        """The API has no offset: so much more is asked for, and the beginning dropped; or so many lines from the end."""
+        if offset < 0:
+            return self._printed(name, tailLines=_LINES)[offset:][:limit]
+        return self._printed(name, container=DRIVER, limitBytes=offset + limit)[offset:]
+
+    def executors(self, name: str) -> tuple[Executor, ...]:
+        found = self._executors(name)
+        bad = [one for one in found if one.ended_badly]
+        rest = [one for one in found if not one.ended_badly]
+        heard = [replace(one, words=self._printed(one.name, tailLines=_LINES)[-WORDS:]) for one in bad[:SPEAKERS]]
+        return (*heard, *bad[SPEAKERS:], *rest, *self._never_made(name, len(found)))
+
+    def _executors(self, name: str) -> tuple[Executor, ...]:
+        """The last to end first."""
+        pods = sorted(self._pods(f"{LAUNCH}={name},{ROLE}={EXECUTOR}"), key=ended_at, reverse=True)
+        return tuple(executor_of(one, datetime.now(UTC)) for one in pods)
+
+    def _never_made(self, name: str, made: int) -> Iterator[Executor]:
+        """What the driver was refused last, where it has fewer than it wants: no pod tells of it."""
+        pod = self._pod(name)
+        if pod is not None and made < executors_of(pod) and (found := refused(self._lately(name))):
+            yield Executor(f"{executor_prefix(name)}-exec", Phase.ABSENT, why=found[1], reason=found[0])
+
+    def _lately(self, name: str) -> str:
+        return self.log(name, offset=-_LATELY).decode(errors="replace")
+
+    def _printed(self, pod: str, **query: object) -> bytes:
+        """Nothing where there is no container yet, no pod any more, or no answer: the next look asks again."""
+        path = f"/api/v1/namespaces/{self._space}/pods/{pod}/log?{urlencode(query)}"
         try:
-            return self._cluster.ask_bytes("GET", path)[offset:]
-        except TeamsparkError:  # no container yet, no pod any more, or no answer: the next look asks again
+            return self._cluster.ask_bytes("GET", path)
+        except TeamsparkError:
             return b""
 
     def _admitted(self, request: LaunchRequest, launch: Launch) -> Obj:

@@ -134,6 +134,11 @@ def _declared(driver: Obj) -> Needs:
         return has
 
 
+def executors_of(driver: Obj) -> int:
+    """How many executors its run may have."""
+    return _declared(driver).pods - 1
+
+
 def actual(pod: Obj) -> Needs:
     """The limits of its containers together."""
     limits = [one.get("resources", {}).get("limits", {}) for one in pod["spec"]["containers"]]

@@ -6,7 +6,7 @@ The pod is made first and owns the other two, so that whatever removes it remove
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from framework.errors import ConfigError
@@ -17,26 +17,16 @@ from k8s.launch.needs import Needs
 from k8s.launch.sparkconf import TEMPLATE, platform_settings
 from k8s.pods import RESTRICTED
 from k8s.render.objects import Obj, thing
+from k8s.standing import Standing, annotations, environment, mounts, user, volumes
 
 FILES: Final = "/etc/teamspark"
 SECRETS: Final = "/etc/teamspark-connections"
 MESSAGE: Final = "/dev/termination-log"
-TOKENS: Final = "/var/run/secrets/teamspark"
 PLATFORM: Final = "platform.json"
-USER: Final = 185
 GRACE_S: Final = 10
 # What Kubernetes takes as one object is 1 MiB, names and quotes included (Kubernetes, ConfigMap).
 _LARGEST: Final = 1_000_000
 _PLACES: Final = {CONFIG: f"{FILES}/config.json", CONNECTIONS: f"{SECRETS}/connections.json", RESULT: MESSAGE}
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who pods are at the store: a role taken on with a token of theirs. ``env``: more that its clients want."""
-
-    role: str
-    audience: str
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +38,15 @@ class Launch:
     secret: Obj | None
 
 
-def launch_of(request: LaunchRequest, identity: Identity | None = None) -> Launch:
+def launch_of(request: LaunchRequest, standing: Standing = None) -> Launch:
     """Raises: ConfigError for a request that no cluster can take."""
     resources = _resources(request)
-    config = _config_map(request, resources, identity)
+    config = _config_map(request, resources, standing)
     secret = None
     if request.connections is not None:
         data = {"connections.json": request.connections.decode()}
         secret = _thing("Secret", request, stringData=data, immutable=True)
-    return Launch(driver_pod(request, resources, identity), config, secret)
+    return Launch(driver_pod(request, resources, standing), config, secret)
 
 
 def owned(one: Obj, pod: Obj) -> Obj:
@@ -65,53 +55,54 @@ def owned(one: Obj, pod: Obj) -> Obj:
     return {**one, "metadata": {**one["metadata"], "ownerReferences": [owner]}}
 
 
-def driver_pod(request: LaunchRequest, resources: Resources, identity: Identity | None) -> Obj:
+def driver_pod(request: LaunchRequest, resources: Resources, standing: Standing) -> Obj:
     arguments = [_PLACES.get(word, word) for word in request.command]
     container = {
         "name": DRIVER,
         "image": resources.image,
         "imagePullPolicy": "IfNotPresent",
         "args": arguments,
-        "env": [*_from_pod(), *_env({**request.env, **_identity_env(identity)})],
+        "env": [*_from_pod(), *_env(request.env), *environment(standing)],
         "resources": {"limits": _amounts(resources.driver), "requests": _amounts(resources.driver)},
         "securityContext": deepcopy(RESTRICTED),
         "terminationMessagePath": MESSAGE,
-        "volumeMounts": _mounts(request, identity),
+        "volumeMounts": _mounts(request, standing),
     }
     names = Names(request.key.team)
     pod = _thing("Pod", request, spec={
         "serviceAccountName": names.driver,
         "automountServiceAccountToken": True,  # it makes its executors
-        **_common(),
+        **_common(standing),
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE_S,
         "containers": [container],
-        "volumes": _volumes(request, identity),
+        "volumes": _volumes(request, standing),
     })  # fmt: skip
     pod["metadata"]["annotations"] = {
         IDENTITY: identity_text(request.key, request.epoch, request.clear_number),
         NEEDS: Needs.of(resources).to_json(),
+        **annotations(standing),
     }
     return pod
 
 
-def executor_template(request: LaunchRequest, identity: Identity | None) -> Obj:
+def executor_template(request: LaunchRequest, standing: Standing) -> Obj:
     """What Spark makes executors from."""
     container = {
         "name": EXECUTOR,
-        "env": _env(_identity_env(identity)),
+        "env": environment(standing),
         "securityContext": deepcopy(RESTRICTED),
-        "volumeMounts": _token_mounts(identity),
+        "volumeMounts": mounts(standing),
     }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"labels": labels(request, EXECUTOR)},
+        "metadata": {"labels": labels(request, EXECUTOR), "annotations": annotations(standing)},
         "spec": {
             "automountServiceAccountToken": False,
-            **_common(),
+            **_common(standing),
             "containers": [container],
-            "volumes": _token_volumes(identity),
+            "volumes": volumes(standing),
         },
     }
 
@@ -126,12 +117,12 @@ def _resources(request: LaunchRequest) -> Resources:
     return request.resources
 
 
-def _config_map(request: LaunchRequest, resources: Resources, identity: Identity | None) -> Obj:
+def _config_map(request: LaunchRequest, resources: Resources, standing: Standing) -> Obj:
     settings = platform_settings(request.name, request.key.team, resources, FILES)
     data = {
         "config.json": request.config.decode(),
         PLATFORM: json.dumps(settings, sort_keys=True),
-        TEMPLATE: json.dumps(executor_template(request, identity), sort_keys=True),
+        TEMPLATE: json.dumps(executor_template(request, standing), sort_keys=True),
         **{_key(name): text for name, text in request.files.items()},
     }
     size = sum(len(name) + len(text.encode()) for name, text in data.items())
@@ -156,14 +147,8 @@ def _thing(kind: str, request: LaunchRequest, **rest: Any) -> Obj:
     return thing(kind, request.name, namespace=space, labels=labels(request, DRIVER), **rest)
 
 
-def _common() -> dict[str, Any]:
-    return {
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }  # fmt: skip
+def _common(standing: Standing) -> dict[str, Any]:
+    return {"enableServiceLinks": False, "securityContext": user(standing)}
 
 
 def _amounts(share: Share) -> dict[str, str]:
@@ -179,47 +164,25 @@ def _from_pod() -> list[Obj]:
     return [{"name": "POD_IP", "valueFrom": field_ref}, *_env({"HOME": "/tmp", "SPARK_LOCAL_DIRS": "/tmp/spark"})]  # noqa: S108  the pod's own
 
 
-def _identity_env(identity: Identity | None) -> dict[str, str]:
-    if identity is None:
-        return {}
-    return {
-        "AWS_ROLE_ARN": identity.role,
-        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{TOKENS}/token",
-        "AWS_ROLE_SESSION_NAME": "teamspark",
-        **identity.env,
-    }
-
-
-def _mounts(request: LaunchRequest, identity: Identity | None) -> list[Obj]:
-    mounts: list[Obj] = [
+def _mounts(request: LaunchRequest, standing: Standing) -> list[Obj]:
+    found: list[Obj] = [
         {"name": "files", "mountPath": FILES, "readOnly": True},
         {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108  the pod's own
-        *_token_mounts(identity),
+        *mounts(standing),
     ]
     if request.connections is not None:
-        mounts.append({"name": "connections", "mountPath": SECRETS, "readOnly": True})
-    return mounts
+        found.append({"name": "connections", "mountPath": SECRETS, "readOnly": True})
+    return found
 
 
-def _volumes(request: LaunchRequest, identity: Identity | None) -> list[Obj]:
+def _volumes(request: LaunchRequest, standing: Standing) -> list[Obj]:
     names = ["config.json", PLATFORM, TEMPLATE, *request.files]
     items = [{"key": _key(name), "path": name} for name in names]
-    volumes: list[Obj] = [
+    found: list[Obj] = [
         {"name": "files", "configMap": {"name": request.name, "items": items}},
         {"name": "scratch", "emptyDir": {}},
-        *_token_volumes(identity),
+        *volumes(standing),
     ]
     if request.connections is not None:
-        volumes.append({"name": "connections", "secret": {"secretName": request.name, "defaultMode": 0o440}})
-    return volumes
-
-
-def _token_mounts(identity: Identity | None) -> list[Obj]:
-    return [] if identity is None else [{"name": "identity", "mountPath": TOKENS, "readOnly": True}]
-
-
-def _token_volumes(identity: Identity | None) -> list[Obj]:
-    if identity is None:
-        return []
-    token = {"serviceAccountToken": {"path": "token", "audience": identity.audience, "expirationSeconds": 3600}}
-    return [{"name": "identity", "projected": {"sources": [token]}}]
+        found.append({"name": "connections", "secret": {"secretName": request.name, "defaultMode": 0o440}})
+    return found

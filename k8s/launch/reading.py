@@ -1,40 +1,55 @@
-"""What a driver's pod says of its launch: phase, exit code, result, and one sentence for a person. Pure.
+"""What the pods of a run say of it: phase, exit code, result, one sentence for a person, and its reason in our words. Pure.
 
 Sources of the words: Kubernetes, "Pod Lifecycle" and "Debug Pods"; kubelet's and containerd's reasons as they are at 1.34.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from framework.diagnosis import Reason, Side
+from framework.diagnosis.ends import sentence
 from framework.errors import clip
-from framework.launch.base import Phase, Status
+from framework.launch.base import Executor, Phase, Status
 from k8s.launch.naming import DRIVER, ROLE, identity_of
 from k8s.render.objects import Obj
 
 _SIGNALLED: Final = 128
 _OOM: Final = "OOMKilled"
 _TEXT: Final = 300
+_WAITING: Final[Mapping[str, Reason]] = {
+    "InvalidImageName": Reason.IMAGE_NAME,
+    "ErrImageNeverPull": Reason.IMAGE_NAME,
+    "CreateContainerError": Reason.CONTAINER,
+    "RunContainerError": Reason.CONTAINER,
+    "ErrImagePull": Reason.IMAGE,
+    "ImagePullBackOff": Reason.IMAGE,
+    "CreateContainerConfigError": Reason.FILES,
+    "ContainerCreating": Reason.STARTING,
+    "PodInitializing": Reason.STARTING,
+}
 # Nothing that time would mend: whoever wrote the image's name or the pod has to.
-_HOPELESS: Final[Mapping[str, str]] = {
-    "InvalidImageName": "the image's name is none",
-    "ErrImageNeverPull": "the image is not on the node, and may not be fetched",
-    "CreateContainerError": "the container cannot be made",
-    "RunContainerError": "the container cannot be started",
-}
-_WAITING: Final[Mapping[str, str]] = {
-    "ErrImagePull": "the image cannot be fetched",
-    "ImagePullBackOff": "the image cannot be fetched",
-    "CreateContainerConfigError": "a ConfigMap or Secret that it needs is not there",
-    "ContainerCreating": "its container is being made",
-    "PodInitializing": "its container is being made",
-}
+_HOPELESS: Final = frozenset({Reason.IMAGE_NAME, Reason.CONTAINER})
 # The cluster took it away; the run did nothing wrong.
 _TAKEN: Final = frozenset({
     "Evicted", "Preempting", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "UnexpectedAdmissionError",
     "NodeAffinity", "OutOfcpu", "OutOfmemory", "OutOfpods",
 })  # fmt: skip
+# As kubelet says of the node's disk, of a pod's share of it, and of a volume on it.
+_DISK: Final = re.compile(r"ephemeral[- ](?:local )?storage|EmptyDir volume|DiskPressure")
+# As admission says of a pod, in what Spark prints of it: a quota, a policy of ours, Pod Security, a LimitRange.
+_REST: Final = r"[^\n]*?(?=\. Received status|, metadata=|$)"
+_REFUSED: Final = (
+    (Reason.QUOTA, re.compile(rf"(?m)exceeded quota: {_REST}")),
+    (
+        Reason.POLICY,
+        re.compile(
+            rf"(?m)(?:ValidatingAdmissionPolicy |violates PodSecurity |m(?:ax|in)imum (?:cpu|memory) usage per ){_REST}"
+        ),
+    ),
+)
 _DISRUPTED: Final = "DisruptionTarget"
 
 
@@ -50,9 +65,9 @@ def status_of(pod: Obj, patience: Patience, *, now: datetime) -> Status | None:
     identity = identity_of(pod)
     if identity is None:
         return None
-    phase, exit_code, why = _ending(pod, patience, now)
-    result = _message(pod) if phase not in (Phase.PENDING, Phase.RUNNING) else None
-    return Status(pod["metadata"]["name"], phase, *identity, exit_code, result, why)
+    found = _ending(pod, patience, now)
+    result = _message(pod) if found.phase not in (Phase.PENDING, Phase.RUNNING) else None
+    return Status(pod["metadata"]["name"], found.phase, *identity, found.code, result, found.why, found.reason)
 
 
 def stale(pods: Iterable[Obj], keep_s: float, *, now: datetime) -> Iterator[Obj]:
@@ -64,75 +79,123 @@ def stale(pods: Iterable[Obj], keep_s: float, *, now: datetime) -> Iterator[Obj]
             yield pod
 
 
-def _ending(pod: Obj, patience: Patience, now: datetime) -> tuple[Phase, int | None, str | None]:
+def executor_of(pod: Obj, now: datetime) -> Executor:
+    """An executor's pod. It is given up by nobody: Spark asks for others."""
+    found = _ending(pod, Patience(float("inf")), now, "executor")
+    space, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    return Executor(name, found.phase, found.code, found.why, found.reason, see=f"kubectl -n {space} logs {name}")
+
+
+def ended_at(pod: Obj) -> str:
+    """When its container ended, as text that sorts; nothing when it has not."""
+    return str((_terminated(pod) or {}).get("finishedAt") or "")
+
+
+def refused(printed: str) -> tuple[Reason, str] | None:
+    """Why executors are not made, by the last refusal in what a driver printed, and how that is put."""
+    last = [
+        (found[-1].start(), reason, found[-1][0]) for reason, sign in _REFUSED if (found := [*sign.finditer(printed)])
+    ]
+    return max(last)[1:] if last else None
+
+
+def shortage(wanted: int, executors: Sequence[Executor], printed: Callable[[], str]) -> str | None:
+    """Why a driver that runs has fewer executors than it wants, for a person; None when it has them, or nothing is wrong yet."""
+    running = sum(one.phase is Phase.RUNNING for one in executors)
+    waiting = [one for one in executors if one.phase is Phase.PENDING]
+    stuck = [one.why for one in waiting if one.reason not in (None, Reason.STARTING)]
+    if running >= wanted:
+        return None
+    if not stuck and running + len(waiting) < wanted and (found := refused(printed())):
+        stuck = [f"{sentence(found[0], 'executor')}: {clip(found[1], _TEXT)}"]
+    return f"{running} of {wanted} executors run: {stuck[0]}" if stuck else None
+
+
+class _Ending(NamedTuple):
+    phase: Phase
+    code: int | None = None
+    why: str | None = None
+    reason: Reason | None = None
+
+
+def _ending(pod: Obj, patience: Patience, now: datetime, side: Side = "driver") -> _Ending:
     status = pod.get("status", {})
     match status.get("phase"):
         case "Succeeded":
-            return Phase.SUCCEEDED, 0, None
+            return _succeeded(pod, side)
         case "Failed":
-            return _failed(pod)
+            return _failed(pod, side)
         case "Running":
             return _running(pod)
-    return _pending(pod, patience, now)
+    return _pending(pod, patience, now, side)
 
 
-def _running(pod: Obj) -> tuple[Phase, int | None, str | None]:
+def _succeeded(pod: Obj, side: Side) -> _Ending:
+    """An executor may have lost a process of its own to its memory, and end well."""
+    oom = side == "executor" and (_terminated(pod) or {}).get("reason") == _OOM
+    return _Ending(Phase.SUCCEEDED, 0, _out_of_memory(pod, side), Reason.MEMORY) if oom else _Ending(Phase.SUCCEEDED, 0)
+
+
+def _running(pod: Obj) -> _Ending:
     """Between the end of its only container and the pod's own, a pod is still called running."""
-    return Phase.RUNNING, None, "it is being ended" if pod["metadata"].get("deletionTimestamp") else None
+    return _Ending(Phase.RUNNING, why="it is being ended" if pod["metadata"].get("deletionTimestamp") else None)
 
 
-def _failed(pod: Obj) -> tuple[Phase, int | None, str | None]:
+def _failed(pod: Obj, side: Side) -> _Ending:
     status, ended = pod.get("status", {}), _terminated(pod)
-    reason, message = str(status.get("reason", "")), clip(str(status.get("message", "")), _TEXT)
+    reason, message = str(status.get("reason", "")), str(status.get("message", ""))
     if reason in _TAKEN or (ended is None and reason):
-        return Phase.LOST, None, f"the cluster took it away: {reason}: {message}"
+        return _taken(f"{reason}: {message}", side)
     if disruption := _condition(pod, _DISRUPTED):
-        return Phase.LOST, None, f"the cluster took it away: {disruption.get('reason')}: {disruption.get('message')}"
+        return _taken(f"{disruption.get('reason')}: {disruption.get('message')}", side)
     if ended is None:
-        return Phase.LOST, None, "it failed without a container that ended"
+        return _Ending(Phase.LOST, why="it failed without a container that ended")
     code = int(ended["exitCode"])
     if ended.get("reason") == _OOM:
-        return Phase.FAILED, code, _out_of_memory(pod)
+        return _Ending(Phase.FAILED, code, _out_of_memory(pod, side), Reason.MEMORY)
     if code > _SIGNALLED:
-        return Phase.FAILED, _SIGNALLED - code, f"it was ended by signal {code - _SIGNALLED}"
-    return Phase.FAILED, code, None
+        return _Ending(Phase.FAILED, _SIGNALLED - code, f"it was ended by signal {code - _SIGNALLED}")
+    return _Ending(Phase.FAILED, code)
 
 
-def _out_of_memory(pod: Obj) -> str:
-    (limit,) = [one["resources"]["limits"]["memory"] for one in pod["spec"]["containers"] if one["name"] == DRIVER]
-    return (
-        f"the driver needed more than its {limit} of memory; give the size more in the team file: sizes, driver, memory"
-    )
+def _taken(told: str, side: Side) -> _Ending:
+    reason = Reason.DISK if _DISK.search(told) else Reason.TAKEN
+    return _Ending(Phase.LOST, None, f"{sentence(reason, side)}: {clip(told, _TEXT)}", reason)
 
 
-def _pending(pod: Obj, patience: Patience, now: datetime) -> tuple[Phase, int | None, str | None]:
-    why, hopeless = next(_obstacles(pod), (None, False))
+def _out_of_memory(pod: Obj, side: Side) -> str:
+    limit = pod["spec"]["containers"][0]["resources"]["limits"]["memory"]
+    return f"the {side} needed more than its {limit} of memory"
+
+
+def _pending(pod: Obj, patience: Patience, now: datetime, side: Side) -> _Ending:
+    reason, why = next(_obstacles(pod, side), (None, None))
     waited = (now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])).total_seconds()
-    if hopeless:
-        return Phase.FAILED, None, why
+    if reason in _HOPELESS:
+        return _Ending(Phase.FAILED, None, why, reason)
     if waited > patience.pending_s:
-        return Phase.FAILED, None, f"it did not start within {patience.pending_s:.0f} s: {why or 'no reason is told'}"
-    return Phase.PENDING, None, why
+        late = f"it did not start within {patience.pending_s:.0f} s: {why or 'no reason is told'}"
+        return _Ending(Phase.FAILED, None, late, reason)
+    return _Ending(Phase.PENDING, None, why, reason)
 
 
-def _obstacles(pod: Obj) -> Iterator[tuple[str, bool]]:
-    """Why it does not start, in words, and whether waiting is in vain."""
+def _obstacles(pod: Obj, side: Side) -> Iterator[tuple[Reason, str]]:
+    """Why it does not start, for a program and in words."""
     for one in pod.get("status", {}).get("containerStatuses", []):
         waiting = one.get("state", {}).get("waiting", {})
-        reason, message = waiting.get("reason", ""), clip(waiting.get("message", ""), _TEXT)
-        if reason in _HOPELESS:
-            yield f"{_HOPELESS[reason]}: {one['image']}: {message}", True
-        elif reason in _WAITING:
-            yield f"{_WAITING[reason]}" + (f": {one['image']}: {message}" if message else ""), False
+        reason, message = _WAITING.get(waiting.get("reason", "")), clip(waiting.get("message", ""), _TEXT)
+        if reason is not None:
+            yield reason, sentence(reason, side) + (f": {one['image']}: {message}" if message else "")
     scheduled = _condition(pod, "PodScheduled", "False")
     if scheduled:
-        yield f"no node has room for it: {clip(str(scheduled.get('message', '')), _TEXT)}", False
+        yield Reason.NODE, f"{sentence(Reason.NODE, side)}: {clip(str(scheduled.get('message', '')), _TEXT)}"
 
 
 def _terminated(pod: Obj) -> dict[str, Any] | None:
+    """How its container ended: a run's pods have one each."""
     for one in pod.get("status", {}).get("containerStatuses", []):
         ended: dict[str, Any] | None = one.get("state", {}).get("terminated")
-        if one["name"] == DRIVER and ended is not None:
+        if ended is not None:
             return ended
     return None
 

@@ -47,9 +47,12 @@ def platform_settings(name: str, team: str, resources: Resources, files: str) ->
         "executor.request.cores": executor.cpu,
         "executor.limit.cores": executor.cpu,
         "executor.disableConfigMap": "true",
-        "executor.deleteOnTermination": "true",
+        # Whoever looks for what ended them finds their logs, until the driver's pod goes and takes them along.
+        "executor.deleteOnTermination": "false",
         "authenticate.executor.serviceAccountName": names.executor,
         "allocation.batch.size": str(max(1, resources.executors)),
+        # An executor that is refused is asked for again after as long, and its refusal printed with a hundred lines.
+        "allocation.batch.delay": "5s",
     }
     return {
         **{f"spark.kubernetes.{key}": value for key, value in kubernetes.items()},
@@ -62,7 +65,9 @@ def platform_settings(name: str, team: str, resources: Resources, files: str) ->
         "spark.executor.memoryOverhead": f"{beside}m",
         "spark.executor.cores": str(cores(executor)),
         "spark.executor.instances": str(resources.executors),
+        # A run has the executors that it was given room for, and does its work once.
         "spark.dynamicAllocation.enabled": "false",
+        "spark.speculation": "false",
         # Each executor that Kubernetes refuses counts, and the default (twice their number) is reached within seconds.
         "spark.executor.maxNumFailures": str(max(1000, 20 * resources.executors)),
         "spark.authenticate": "true",

@@ -7,12 +7,13 @@ Expressions are CEL (Common Expression Language), as Kubernetes 1.30 and later r
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from framework.tenancy.cluster import Limits, PodSize
+from framework.tenancy.cluster import Limits, PodSize, cache_size
 from framework.tenancy.model import Team
 from framework.tenancy.names import Names
 from k8s.platform import Platform
 from k8s.render.amounts import WORKER
 from k8s.render.objects import GROUP, TEAM_LABEL, Obj, thing
+from k8s.render.volume import has_volume
 
 KIND: Final = "TeamLimits"
 PLURAL: Final = "teamlimits"
@@ -80,6 +81,13 @@ _POD: Final[tuple[tuple[str, str], ...]] = (
     (
         "variables.account != params.spec.executor || variables.owners.exists(o, o.apiVersion == 'v1' && o.kind == 'Pod')",
         "an executor is owned by its driver's pod",
+    ),
+    (
+        ("variables.account != params.spec.executor || (variables.volumes.all(v, !has(v.secret) && "
+        "(!has(v.projected) || v.projected.?sources.orValue([]).all(s, !has(s.secret)))) && variables.containers.all(c, "
+        "c.?envFrom.orValue([]).all(e, !has(e.secretRef)) && "
+        "c.?env.orValue([]).all(e, !has(e.valueFrom) || !has(e.valueFrom.secretKeyRef))))"),
+        "an executor is given no secret",
     ),
     (
         "variables.user != params.spec.driverUser || variables.account == params.spec.executor",
@@ -164,21 +172,25 @@ def parameters(team: Team, platform: Platform, limits: Limits) -> Iterator[Obj]:
     """What the set allows in each of the team's namespaces."""
     names = Names(team.team)
     prefixes = [image.removesuffix("*") for image in team.images]
-    most = {names.driver: _size(limits.driver), names.executor: _size(limits.executor)}
-    for space, accounts, allowed, sizes in (
-        (names.namespace, [names.driver, names.executor], prefixes, most),
-        (names.airflow_namespace, [names.launcher], list(platform.airflow_images), {names.launcher: _size(WORKER)}),
+    most = {names.driver: limits.driver, names.executor: limits.executor}
+    if team.cache is not None and platform.caches(team):
+        most[names.cache] = cache_size(team.cache)
+        prefixes.append(str(platform.cache_image))
+    claims = [names.claim] if has_volume(team, platform) else []
+    for space, allowed, sizes, volumes in (
+        (names.namespace, prefixes, most, claims),
+        (names.airflow_namespace, list(platform.airflow_images), {names.launcher: WORKER}, []),
     ):
         yield thing(KIND, PARAMETERS, api=f"{GROUP}/{VERSION}", namespace=space, labels={TEAM_LABEL: team.team}, spec={
             "team": team.team,
-            "accounts": accounts,
+            "accounts": list(sizes),
             "executor": names.executor,
             "driverUser": names.subject(names.driver),
             "images": allowed,
-            "claims": [],
+            "claims": volumes,
             "audiences": ["", platform.audience],
             "operators": list(platform.operators),
-            "most": sizes,
+            "most": {account: _size(size) for account, size in sizes.items()},
         })  # fmt: skip
 
 

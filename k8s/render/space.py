@@ -17,12 +17,13 @@ def namespaces(team: str, platform: Platform) -> Iterator[Obj]:
         yield thing("Namespace", name, labels={TEAM_LABEL: team, **levels, **versions})
 
 
-def accounts(team: str) -> Iterator[Obj]:
+def accounts(team: str, *, cached: bool = False) -> Iterator[Obj]:
     """No token is mounted where nobody said so; ``default`` is there in any namespace, and is given nothing."""
     names = Names(team)
     for space, account in (
         (names.namespace, names.driver),
         (names.namespace, names.executor),
+        *([(names.namespace, names.cache)] if cached else []),
         (names.namespace, "default"),
         (names.airflow_namespace, names.launcher),
         (names.airflow_namespace, "default"),

@@ -119,6 +119,20 @@ def _owned(asked: Asked) -> bool:
     )
 
 
+def _no_secret(asked: Asked) -> bool:
+    """A driver makes executors: it would read by one what was handed over to another run of its team."""
+    if asked.account != asked.limits["executor"]:
+        return True
+    sources = (source for one in asked.volumes for source in (one, *one.get("projected", {}).get("sources", ())))
+    told = (one for container in asked.containers for one in container.get("env", ()))
+    whole = (one for container in asked.containers for one in container.get("envFrom", ()))
+    return not (
+        any("secret" in one for one in sources)
+        or any("secretKeyRef" in (one.get("valueFrom") or {}) for one in told)
+        or any("secretRef" in one for one in whole)
+    )
+
+
 def _drivers_make_executors(asked: Asked) -> bool:
     return bool(asked.user != asked.limits["driverUser"]) or asked.account == asked.limits["executor"]
 
@@ -142,7 +156,7 @@ _RULES: Final[Mapping[str, Callable[[Asked], bool]]] = dict(
         POD_MESSAGES,
         (
             _labelled, _own_account, _own_image, _fixed_image, _volumes, _tokens, _placed_by_us, _no_node, _tolerates,
-            _apart, _owned, _drivers_make_executors, _within,
+            _apart, _owned, _no_secret, _drivers_make_executors, _within,
         ),
         strict=True,
     )

@@ -13,12 +13,12 @@ from framework.tenancy.model import Team
 from framework.tenancy.names import Names
 from k8s.client import Cluster, Place
 from k8s.platform import Platform, load_platform
-from k8s.render.objects import RBAC, as_yaml
+from k8s.render.objects import RBAC, Obj, as_yaml
 from k8s.render.team import cluster_objects, team_objects
 from k8s.tenant.deciding import LAYER as NAME
 from k8s.tenant.deciding import decide
 from k8s.tenant.plan import Change, changes, needs_wait
-from k8s.tenant.survey import refuse_foreign, strangers, survey, teams_of
+from k8s.tenant.survey import refuse_foreign, strangers, survey, teams_of, volumes_of
 from k8s.tenant.waiting import apply_when_served, await_gone, await_policies
 
 KUBECONFIG: Final = "kubeconfig"
@@ -49,7 +49,7 @@ class KubernetesLayer:
         """What is one for all teams, too: without the policies no team may have rights."""
         if not team.is_tenant:
             return Prospect(remarks=(f"{NAME}: '{team.team}' has no quota, limits and images: no part of a cluster",))
-        found = survey(self.cluster, team.team, (*cluster_objects(), *team_objects(team, self.platform)))
+        found = survey(self.cluster, team.team, (*cluster_objects(), *self._objects(team)))
         due = changes(found)
         told = tuple(f"{NAME}: {line}" for line in strangers(self.cluster, team.team))
         return Prospect(tuple(self._steps(team.team, due)), strays=told)
@@ -74,7 +74,8 @@ class KubernetesLayer:
         steps = [
             _step(Phase.revoke, Verb.delete, str(place), partial(self._delete, place)) for place in self._rights(spaces)
         ]
-        steps += [_step(Phase.release, Verb.delete, str(place), partial(self._delete, place)) for place in spaces]
+        gone = [*spaces, *volumes_of(self.cluster, team)]
+        steps += [_step(Phase.release, Verb.delete, str(place), partial(self._delete, place)) for place in gone]
         if spaces:
             await_them = partial(await_gone, self.cluster, spaces)
             steps.append(_step(Phase.release, Verb.wait, "until the namespaces are gone", await_them))
@@ -89,12 +90,18 @@ class KubernetesLayer:
     def _delete(self, place: Place) -> None:
         self.cluster.delete(place)
 
+    def _objects(self, team: Team) -> tuple[Obj, ...]:
+        granting = [
+            one for one in self.site.teams.by_name.values() if any(grant.to == team.team for grant in one.grants)
+        ]
+        return team_objects(team, self.platform, sorted(granting, key=lambda one: one.team))
+
     def present(self) -> Mapping[str, str]:
         return teams_of(self.cluster)
 
     def render(self, team: Team | None) -> str:
         """For ``kubectl apply --server-side -f -``."""
-        return as_yaml(cluster_objects() if team is None else team_objects(team, self.platform))
+        return as_yaml(cluster_objects() if team is None else self._objects(team))
 
     def decide(self, question: Question) -> Verdict:
         return decide(question, self.site.teams, self.platform)

@@ -12,6 +12,8 @@ from k8s.tenant.plan import Survey, owner_of
 _API: Final = f"{RBAC}/v1"
 _RIGHTS: Final = 2
 """Role bindings of a team: its launcher's and its driver's."""
+# What a team's file may have wanted yesterday.
+_OPTIONAL: Final = {("v1", "Service"), ("v1", "PersistentVolumeClaim"), ("apps/v1", "StatefulSet")}
 _LABELS: Final = ",".join(f"{key}={value}" for key, value in MANAGED.items())
 
 
@@ -23,7 +25,8 @@ def survey(cluster: Cluster, team: str, wanted: Sequence[Obj]) -> Survey:
     would = {Place.of(one): cluster.apply(one, dry_run=True) for one in wanted if _comparable(one, live)}
     spaces = [name for name in Names(team).namespaces if Place("v1", "Namespace", "", name) in live]
     kinds = {(one["apiVersion"], one["kind"]) for one in wanted if one["metadata"].get("namespace")}
-    return Survey(tuple(wanted), live, would, tuple(_ours(cluster, spaces, kinds)))
+    ours = (*_ours(cluster, spaces, kinds | _OPTIONAL), *volumes_of(cluster, team))
+    return Survey(tuple(wanted), live, would, ours)
 
 
 def refuse_foreign(cluster: Cluster, team: str) -> None:
@@ -82,6 +85,12 @@ def _ours(cluster: Cluster, spaces: Sequence[str], kinds: set[tuple[str, str]]) 
         for api, kind in sorted(kinds):
             for one in cluster.list(api, kind, namespace=space, labels=_LABELS):
                 yield Place.of({"apiVersion": api, "kind": kind, "metadata": one["metadata"]})
+
+
+def volumes_of(cluster: Cluster, team: str) -> tuple[Place, ...]:
+    """Which stand outside of its namespaces. What is in a volume stays when it goes."""
+    found = cluster.list("v1", "PersistentVolume", labels=f"{_LABELS},{TEAM_LABEL}={team}")
+    return tuple(Place("v1", "PersistentVolume", "", one["metadata"]["name"]) for one in found)
 
 
 def strangers(cluster: Cluster, team: str) -> Iterator[str]:

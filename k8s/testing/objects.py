@@ -13,7 +13,7 @@ from framework.storage.keys import Keys
 from framework.storage.paths import task_path
 from framework.tenancy.layers import Site
 from framework.tenancy.names import Names
-from framework.tenancy.places import BucketStore
+from framework.tenancy.places import DEFAULT_REGION, BucketStore
 from framework.tenancy.reach import reach_of
 from framework.testing.isolation import Attack, Deed, Gap, Unreachable, Wish, Witness
 from k8s.client import Cluster
@@ -38,8 +38,6 @@ from k8s.testing.requests import (
     unsigned,
     use,
 )
-
-_REGION: Final = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ def places_of(site: Site, platform: Platform, pairs: Sequence[Pair]) -> tuple[Pl
         reach = reach_of(site.teams, name, task_path)
         if reach is None or not isinstance(store, BucketStore):
             raise Unreachable(f"the store of '{name}' is in no bucket")
-        found.append(Place(name, reach, store.endpoint, store.region or _REGION, role_arn(platform, name)))
+        found.append(Place(name, reach, store.endpoint, store.region or DEFAULT_REGION, role_arn(platform, name)))
     return tuple(found)
 
 

@@ -73,7 +73,25 @@ def _identity(pair: Pair) -> dict[str, Changes]:
             projected={"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}
         ),
         "a pull secret": {"imagePullSecrets": [{"name": "other"}]},
+        **_secrets({"serviceAccountName": Names(pair.team.team).executor, "owned": True}),
     }
+
+
+def _secrets(executor: Changes) -> dict[str, Changes]:
+    """What was handed over to another run."""
+    named = {"secretKeyRef": {"name": "run-2", "key": "connections.json"}}
+    return {
+        "an executor with a secret": {**executor, **_volume(secret={"secretName": "run-2"})},
+        "an executor with a projected secret": {
+            **executor, **_volume(projected={"sources": [{"secret": {"name": "run-2"}}]}),
+        },
+        "an executor with a secret in a variable": {
+            **executor, "container": {"env": [{"name": "X", "valueFrom": named}]},
+        },
+        "an executor with a secret as variables": {
+            **executor, "container": {"envFrom": [{"secretRef": {"name": "run-2"}}]},
+        },
+    }  # fmt: skip
 
 
 def _volumes() -> dict[str, Changes]:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from airflow_bindings.outcome import Again, Done, Patience, Step, Stop, Watch, decide
+from airflow_bindings.outcome import Again, Done, Patience, Seen, Step, Stop, Watch, decide
 from airflow_bindings.state import LaunchState, launch_name
 from framework.config import ErrorFacts, RunResult, Verdict
+from framework.diagnosis import Reason
+from framework.errors import JobFailed
 from framework.identity import RunKey
-from framework.launch.base import Phase, Status
+from framework.launch.base import Executor, Phase, Status
 
 KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z")
 STATE = LaunchState("ab" * 16).next_launch(KEY, try_number=1, clear_number=0)
@@ -141,3 +143,81 @@ def test_a_clear_forgets_losses_and_waits() -> None:
 
     assert (same.lost, same.waiting_since, same.due) == (2, 1.0, None)
     assert (cleared.lost, cleared.waiting_since, cleared.due) == (0, None, None)
+
+
+OOM = replace(_status(Phase.FAILED, 137), why="the driver needed more than its 1Gi of memory", reason=Reason.MEMORY)
+HELPER = Executor("x-exec-1", Phase.FAILED, 137, "the executor needed more than its 2Gi of memory", Reason.MEMORY)
+
+
+def _told(status: Status, seen: Seen) -> str:
+    step = decide(status, STATE, PATIENCE, now=NOW, seen=seen)
+    assert isinstance(step, Stop)
+    return str(step.error)
+
+
+def test_a_driver_out_of_memory_says_what_to_change() -> None:
+    told = _told(OOM, Seen(where="cluster"))
+
+    assert told.splitlines() == [
+        "the driver needed more than its 1Gi of memory",
+        f"  where: {STATE.name}",
+        "  got: exit code 137",
+        "  next: driver.memory of a size in the team file (sizes), or a larger size= of the operator",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "told"),
+    [
+        (_status(Phase.FAILED, 1), "ERROR x: java.lang.OutOfMemoryError: Java heap space", "the driver ran out of Java heap"),
+        (_status(Phase.FAILED, 11), "", "executors ended or were refused until Spark gave up"),
+        (_status(Phase.FAILED, 64), "", "the run found its configuration wrong"),
+        (_status(Phase.FAILED, 134), "", "the JVM of the driver crashed"),
+    ],
+)  # fmt: skip
+def test_a_run_without_a_result_is_explained_by_its_log_and_exit_code(status: Status, log: str, told: str) -> None:
+    assert _told(status, Seen(log, where="cluster")).startswith(told)
+
+
+def test_executors_explain_a_driver_that_only_knows_that_it_lost_them() -> None:
+    told = str(
+        JobFailed(
+            "transform: executors were lost", where="x", got="some\nlines", details=["one", "two"], next_step="look"
+        )
+    )
+    error = ErrorFacts(error="JobFailed", retryable=True, message=told)
+    status = _status(Phase.FAILED, 74, RunResult(verdict="failed", key=KEY, error=error).json_bytes())
+
+    alone, explained = _told(status, Seen()), _told(status, Seen(executors=(HELPER,), where="cluster"))
+
+    assert alone == f"JobFailed: {told}"
+    assert explained.splitlines()[:-2] == alone.splitlines()[:-1]
+    assert explained.splitlines()[-2:] == [
+        "  - besides, the executor needed more memory than it may have (the executor needed more than its 2Gi of memory)",
+        "  next: executor.memory of a size in the team file (sizes), or a larger size= of the operator",
+    ]
+
+
+@pytest.mark.parametrize(
+    "seen", [Seen(), Seen("java.lang.OutOfMemoryError: Metaspace", (HELPER,), "cluster")], ids=["nothing", "much"]
+)
+@pytest.mark.parametrize(
+    "status",
+    [
+        _status(Phase.LOST), _status(Phase.ABSENT), _status(Phase.FAILED, -9), _status(Phase.FAILED, 1), OOM,
+        _status(Phase.FAILED, 65, _result("failed", retryable=False)),
+        _status(Phase.FAILED, 74, _result("failed", retryable=True)),
+        _status(Phase.FAILED, 75, _result("not_yet", retryable=True)),
+        _status(Phase.SUCCEEDED, 0, _result("published")), _status(Phase.RUNNING),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("lost", [0, 2])
+def test_what_is_seen_changes_what_is_told_and_never_the_step(status: Status, seen: Seen, lost: int) -> None:
+    state = replace(STATE, lost=lost)
+    plain, told = decide(status, state, PATIENCE, now=NOW), decide(status, state, PATIENCE, now=NOW, seen=seen)
+
+    assert type(plain) is type(told)
+    if isinstance(plain, Stop) and isinstance(told, Stop):
+        assert type(plain.error) is type(told.error)
+    elif isinstance(plain, Again) and isinstance(told, Again):
+        assert plain.state == told.state

@@ -20,9 +20,10 @@ from airflow_bindings.phases import Life
 from airflow_bindings.settings import Settings
 from airflow_bindings.state import LaunchState
 from framework.config import ExportedConfig, RunFacts
-from framework.errors import RetryableError, Superseded
+from framework.diagnosis import Reason
+from framework.errors import ClusterUnavailable, RetryableError, Superseded
 from framework.identity import Epoch, JobName, RunKey
-from framework.launch.base import Launcher, LaunchRequest, Phase
+from framework.launch.base import Executor, Launcher, LaunchRequest, Phase
 from framework.launch.memory import MemoryLauncher
 from tests.airflow_bindings.platform import Platform
 
@@ -203,3 +204,104 @@ def test_whoever_is_ended_while_it_waits_for_room_starts_nothing(platform: Platf
         life.launch()
 
     assert memory.requests == {}
+
+
+SAID = "the executor needed more than its 1Gi of memory"
+
+
+def executors(count: int) -> list[Executor]:
+    """That ended badly, the first three with their words, as a launcher tells them."""
+    return [
+        Executor(
+            f"x-exec-{n}", Phase.FAILED, 137, SAID, Reason.MEMORY, f"last words of {n}\npassword=hunter2".encode() if n < 3 else b"",
+            f"kubectl -n flights logs x-exec-{n}",
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_a_failed_run_ends_with_its_executors_last_words_and_a_verdict(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = _life(LaunchState.first())
+    life.launch()
+    name, memory = str(life.state.name), _memory(life)
+    memory.outlived(name, *executors(15), Executor("x-exec", Phase.ABSENT, None, "exceeded quota: team", Reason.QUOTA))
+    memory.finish(name, 1, log=b"its log\n")
+
+    with caplog.at_level(logging.INFO), pytest.raises(RetryableError) as stop:
+        life.to_the_end()
+
+    assert "| its log" in caplog.text
+    for n in range(3):
+        assert f"Executor x-exec-{n}: {SAID}, exit code 137; its log: kubectl -n flights logs x-exec-{n}" in caplog.text
+        assert f"x-exec-{n} | last words of {n}" in caplog.text
+    assert "x-exec-12: " in caplog.text
+    assert "x-exec-13: " not in caplog.text
+    assert "and 2 more executors that ended badly" in caplog.text
+    assert "Executors were not made: exceeded quota: team" in caplog.text
+    assert "hunter2" not in caplog.text
+    assert str(stop.value).splitlines()[-1].startswith("  next: spark.driver.memory")
+
+
+def test_a_run_that_succeeded_says_nothing_of_its_executors(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = _life(LaunchState.first())
+    life.launch()
+    name, memory = str(life.state.name), _memory(life)
+    memory.outlived(name, *executors(1))
+    memory.finish(name, 0)
+
+    with caplog.at_level(logging.INFO):
+        seen = life._seen(memory.status(name))
+        life._tell(seen)
+
+    assert seen.executors == ()
+    assert "x-exec" not in caplog.text
+
+
+def test_the_end_of_a_log_that_is_too_long_is_told(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    life = _life(LaunchState.first())
+    life.launch()
+    printed = b"x" * 1023 + b"\n"
+    _memory(life).finish(str(life.state.name), 1, log=printed * 2000 + b"the end\n")
+
+    with caplog.at_level(logging.INFO), pytest.raises(RetryableError):
+        life.to_the_end()
+
+    assert len(caplog.messages) < 1100
+    assert "| the end" in caplog.messages
+
+
+def test_why_a_run_waits_is_told_once_each_time_it_changes(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    life = _life(LaunchState.first())
+    life.launch()
+    running = life.launcher.status(str(life.state.name))
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO):
+        for why in (None, "no node", "no node", "no quota", None, "no quota"):
+            life._say_why(replace(running, why=why))
+
+    assert [line.rpartition(": ")[2] for line in caplog.messages] == ["no node", "no quota", "no quota"]
+
+
+def test_a_cluster_that_is_away_takes_nothing_from_the_runs_own_error(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Away(MemoryLauncher):
+        def executors(self, name: str) -> tuple[Executor, ...]:
+            raise ClusterUnavailable("the cluster does not answer")
+
+    life = _life(LaunchState.first())
+    life.site = InMemory(life.settings, Away())
+    life.launch()
+    _memory(life).finish(str(life.state.name), 134)
+
+    with caplog.at_level(logging.INFO), pytest.raises(RetryableError, match="the JVM of the driver crashed"):
+        life.to_the_end()
+
+    assert "Nothing is known of executors: the cluster does not answer" in caplog.text

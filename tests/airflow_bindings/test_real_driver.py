@@ -75,6 +75,8 @@ def test_two_tasks_hand_over_a_dataset(
     reference = platform.xcom(dag, run, "sum")
     assert (reference["verdict"], reference["attempt"], reference["rows_read"]) == ("published", 1, 5)
     assert reference["path"] == f"/flights/{dag.dag_id}/sum/20130101T000000Z"
+    assert reference["spark_ui"] == f"teamspark spark-ui {reference['path']}@1"
+    assert len(list((tmp_path / "store/flights/flights/+events").rglob("sum/20130101T000000Z/1.1-*.zstd"))) == 1
     manifest = json.loads(next((tmp_path / "store/flights").rglob("sum/*/_log/0001.published")).read_text())
     (entry,) = manifest["inputs"][0]["reads"]
     assert entry["attempt"] == 1

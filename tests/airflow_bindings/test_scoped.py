@@ -7,8 +7,8 @@ import pytest
 
 from airflow_bindings import team_scoped
 from framework.errors import DefinitionError, PolicyError
+from framework.servers.documents import serving
 from tests.airflow_bindings.platform import Platform
-from tests.servers.oidc import serving
 from tests.servers.postgres import Login
 from tests.servers.seaweed import REGION, Seaweed
 

@@ -274,3 +274,24 @@ def test_the_log_is_read_in_pieces(rig: Rig) -> None:
     pieces = [rig.launcher.log("one", limit=4), rig.launcher.log("one", offset=4), rig.launcher.log("nobody")]
 
     assert pieces == [b"read", b" {}\n", b""]
+
+
+def test_the_end_of_the_log_is_read_from_its_end(rig: Rig) -> None:
+    rig.launcher.start(rig.request("one"))
+    rig.finish("one", 0, None)
+    _ended(rig.launcher, "one")
+
+    pieces = [rig.launcher.log("one", offset=-3), rig.launcher.log("one", offset=-4, limit=2)]
+
+    assert pieces == [b"{}\n", b" {"]
+    assert rig.launcher.log("one", offset=-1000) == b"read {}\n"
+    assert rig.launcher.log("nobody", offset=-3) == b""
+
+
+def test_a_launch_that_started_nothing_elsewhere_has_no_executors(rig: Rig) -> None:
+    rig.launcher.start(rig.request("one"))
+    rig.finish("one", 1, None)
+    _ended(rig.launcher, "one")
+
+    assert rig.launcher.executors("one") == ()
+    assert rig.launcher.executors("nobody") == ()

@@ -29,6 +29,7 @@ from framework.storage.runs import runs_of, task_keys
 from framework.tenancy.load import load_teams
 from framework.tenancy.places import StoreKind
 from framework.world import World
+from tests.servers.node import skip_without_node
 
 pytestmark = [pytest.mark.e2e, pytest.mark.airflow, pytest.mark.spark, pytest.mark.timeout(1200)]
 
@@ -132,6 +133,18 @@ def test_every_store_gets_equal_outputs(published: Callable[[StoreKind], Demo], 
 
     assert len(here.outputs) == 6
     assert there.outputs == here.outputs
+
+
+def test_as_pods_of_a_cluster_the_outputs_are_the_same(tmp_path: Path, published: Callable[[StoreKind], Demo]) -> None:
+    """Of two tenants on a real node: quotas, policies, roles of a store, and their caches."""
+    skip_without_node()
+    workspace = furnished(tmp_path)
+    (workspace / "locks").symlink_to(ROOT / "locks")
+
+    pods = demo(workspace, StoreKind.s3, "--cluster", "--cache", "alluxio")
+
+    assert pods.outputs == published(StoreKind.directory).outputs
+    assert "pods of its own namespace" in pods.said
 
 
 @pytest.mark.parametrize("kind", [pytest.param(StoreKind.efs, marks=pytest.mark.long), StoreKind.s3])

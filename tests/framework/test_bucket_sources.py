@@ -284,3 +284,21 @@ def test_a_bucket_is_where_the_teams_own_is_unless_it_says_otherwise(landing: La
 
     assert told("near", "local", "near") == [("drop", landing.endpoint, REGION)]
     assert told("far") == [("drop", "https://s3.example.org", None)]
+
+
+def test_a_relative_place_begins_at_the_landing_of_the_team_file(landing: Landing) -> None:
+    """The same declaration as on a laptop, where it begins at the workspace."""
+    landing.put("drop/a.csv")
+    (landing.workspace / "jobs/tester/sources.yaml").write_text("raw: {format: csv, uri: 'drop/*.csv'}")
+    (landing.workspace / "drop").mkdir()
+    (landing.workspace / "drop/b.csv").write_text("x\n")
+    landing.allow("drop/*")
+    on_laptop = landing.frozen()
+    store = f"{{kind: s3, bucket: {landing.bucket}, endpoint: '{landing.endpoint}', region: {REGION}}}"
+    team = f"team: tester\nowners: [a@example.org]\nstore: {store}\nreads: ['{landing.at('*')}']\n"
+    (landing.workspace / "k8s/teams/tester.yaml").write_text(f"{team}landing: {landing.at('')[:-1]}\n")
+
+    assert [Path(file.place).name for file in on_laptop.files] == ["b.csv"]
+    assert landing.names() == ["drop/a.csv"]
+    (access,) = source_buckets(["raw"], load_teams(landing.workspace), "tester")
+    assert (access.bucket, access.endpoint) == (landing.bucket, landing.endpoint)

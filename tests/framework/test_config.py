@@ -68,6 +68,15 @@ def test_the_way_down_survives_the_trip() -> None:
     assert ExportedConfig.parse_json(config.json_bytes(), where="file") == config
 
 
+def test_a_configuration_of_before_there_was_code_to_compare_is_read() -> None:
+    facts = RunFacts(run_id="r", run_after=datetime(2013, 1, 2, tzinfo=UTC))
+    config = ExportedConfig(key=KEY, epoch=Epoch("a", 1, 1), job="jobs.flights.x:Y", run=facts, workspace="/w")
+    data = json.loads(config.json_bytes())
+    del data["code"]
+
+    assert ExportedConfig.parse_json(json.dumps(data), where="file") == config
+
+
 @pytest.mark.parametrize("change", [{"version": 2}, {"extra": 1}, {"epoch": None}, {"clear_number": -1}])
 def test_a_configuration_that_is_not_ours_is_refused(change: dict[str, Any]) -> None:
     facts = RunFacts(run_id="r", run_after=datetime(2013, 1, 2, tzinfo=UTC))
@@ -88,3 +97,17 @@ def test_the_way_up_always_fits(outputs: int) -> None:
 
     assert len(data) <= MAX_RESULT_BYTES
     assert RunResult.parse_json(data, where="result").verdict == "failed"
+
+
+@pytest.mark.parametrize("filler", ["x", "é", '"'])
+def test_what_to_do_next_is_in_a_message_however_long_the_error(filler: str) -> None:
+    message = "\n".join(["what"] + [f"  - {filler * 400}"] * 15 + ["  next: change this"])
+    error = ErrorFacts(error="JobFailed", retryable=False, message=message)
+
+    told = RunResult(verdict="failed", key=KEY, error=error, warnings=(filler * 500,) * 9).message_bytes()
+
+    assert len(told) <= 4096
+    found = RunResult.parse_json(told, where="result").error
+    assert found is not None
+    assert found.message.splitlines()[-1] == "  next: change this"
+    assert found.message.startswith("what")

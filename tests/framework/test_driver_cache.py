@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from framework.cache.cluster import Cluster, down, known
+from framework.cache.cluster import down, known
+from framework.cache.looking import Cluster
 from framework.cache.opening import home_of
 from framework.config import EdgeRef, RunResult
 from framework.errors import InputChanged

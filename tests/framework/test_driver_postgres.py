@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from framework.config import DestinationEntry, ExportedConfig, RunFacts, RunResult
@@ -92,15 +93,13 @@ def drive(place: Path, login: Login, *, try_number: int = 1, clear_number: int =
     (place / "config.json").write_bytes(config.json_bytes())
     told = {"--config": "config.json", "--result": "result.json", "--connections": "connections.json"}
     command = [sys.executable, "-m", "framework.driver", *(str(word) for item in told.items() for word in item)]
-    (place / "events").mkdir(exist_ok=True)
-    events = f"--conf spark.eventLog.enabled=true --conf spark.eventLog.compress=false --conf spark.eventLog.dir=file://{place}/events"
     done = subprocess.run(
         command,
         cwd=place,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(place), str(ROOT)]),
-            "PYSPARK_SUBMIT_ARGS": f"--master local[2] {events} pyspark-shell",
+            "PYSPARK_SUBMIT_ARGS": "--master local[2] pyspark-shell",
         },
         capture_output=True,
         text=True,
@@ -111,8 +110,14 @@ def drive(place: Path, login: Login, *, try_number: int = 1, clear_number: int =
 
 def everything(place: Path) -> str:
     """All that the run has left, as text: configuration, result, manifests, event log, deliveries."""
-    files = [path for path in place.rglob("*") if path.is_file() and path.suffix != ".parquet"]
-    return "\n".join(path.read_bytes().decode(errors="replace") for path in files)
+    files = [path for path in place.rglob("*") if path.is_file() and path.suffix not in {".parquet", ".zstd"}]
+    texts = [path.read_bytes() for path in files] + [pa.input_stream(str(one), "zstd").read() for one in logs(place)]
+    return "\n".join(text.decode(errors="replace") for text in texts)
+
+
+def logs(place: Path) -> list[Path]:
+    """The event logs of all runs, one for each that had a session."""
+    return sorted(place.rglob("*.zstd"))
 
 
 @pytest.mark.e2e
@@ -147,13 +152,13 @@ def test_a_table_becomes_a_report_and_a_failed_delivery_is_made_good_without_spa
     assert list((place / "reports").rglob("_teamspark.0001.json"))  # each is tried, whatever became of the others
 
     database.rows("DROP TRIGGER refuse ON reports.totals")
-    before = sorted((place / "events").iterdir())
+    before = logs(place)
     code, said = drive(place, database, try_number=2)
 
     assert code == 0, said
     result = RunResult.parse_json((place / "result.json").read_bytes(), where="result")
     assert (result.verdict, result.attempt) == ("resumed", 1)
-    assert sorted((place / "events").iterdir()) == before  # no session: nothing was computed
+    assert logs(place) == before  # no session: nothing was computed
     assert result.delivered == (
         "default to table reports.totals of connection 'warehouse': delivered",
         f"default to {place}/reports: already there",
@@ -179,7 +184,7 @@ def test_with_a_wrong_password_nothing_is_computed_and_nothing_told(place: Path,
     assert code == 65
     assert "does not let this user in" in said
     assert "hunter2" not in said + everything(place)
-    assert not list((place / "events").iterdir())
+    assert not logs(place)
     assert not (place / "connections.json").exists()
 
 

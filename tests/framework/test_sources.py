@@ -140,3 +140,13 @@ def test_placeholders_take_bound_values_only() -> None:
     spec = SourceSpec(format="csv", uri="a/{run.date:%Y/%m}/{run.start:%d}-{run.end:%d}")
 
     assert spec.place(RUN) == "a/2013/01/01-02"
+
+
+def test_only_relative_places_begin_at_a_landing(tmp_path: Path) -> None:
+    def landed(uri: str) -> str:
+        return SourceSpec(format="csv", uri=uri).landed(str(tmp_path)).uri
+
+    assert landed("drop/{run.date:%Y}.csv") == f"{tmp_path}/drop/{{run.date:%Y}}.csv"
+    assert landed("/drop/a.csv") == "/drop/a.csv"
+    assert landed("s3://drop/a.csv") == "s3://drop/a.csv"
+    assert SourceSpec(format="csv", uri="drop/a.csv").landed(None).uri == "drop/a.csv"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from framework.cache.alluxio import AlluxioCache
-from framework.cache.cluster import Cluster, Wanted, down, up
+from framework.cache.cluster import down, up
+from framework.cache.looking import Cluster
+from framework.cache.parts import Wanted
 from framework.cache.rest import Proxy
 from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore

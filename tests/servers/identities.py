@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from framework.servers import seaweed as server
+from framework.servers.documents import serving
 from framework.servers.identities import REGION, administrator
 from framework.storage.keys import Keys
 from framework.tenancy.iam import Prefix, Reach, policy
@@ -21,7 +22,6 @@ from framework.tenancy.model import Teams
 from framework.tenancy.render import as_yaml
 from tests.k8s.teams import PLATFORM, team
 from tests.servers.kubernetes import Kubernetes
-from tests.servers.oidc import serving
 from tests.servers.seaweed import client_of
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from tests.k8s.teams import team
 if TYPE_CHECKING:
     from framework.launch.base import Resources
     from k8s.client import Cluster
+    from k8s.images.spark import Image
     from k8s.local.node.running import Node
     from k8s.platform import Platform
 
@@ -30,11 +31,15 @@ IMAGES = "teamspark.local/jobs"
 
 @dataclass(frozen=True)
 class RealNode:
-    """One that is up, with the teams ``flights`` and ``insights``. ``image``: what drivers run, imported."""
+    """One that is up, with the teams ``flights`` and ``insights``. ``base``: what drivers run, imported."""
 
     node: "Node"
     admin: "Cluster"
-    image: str
+    base: "Image"
+
+    @property
+    def image(self) -> str:
+        return self.base.name
 
     def launcher(self, team: str) -> "Cluster":
         """The cluster as the team's launcher sees it."""
@@ -75,6 +80,7 @@ class RealNode:
             "api": [{"network": f"{layout.address}/32", "port": layout.where.api}],
             "s3": [{"network": f"{layout.host}/32", "port": s3}],
             "airflow": [{"network": f"{layout.host}/32", "port": 8080}],
+            "scratch": "1Gi",
             "airflow_images": [f"{IMAGES}/"],
             "issuer": "https://kubernetes.default.svc.cluster.local",
         }
@@ -91,18 +97,11 @@ def tenant(name: str, **changes: Any) -> Any:
     return team(name, **{**facts, **changes})
 
 
-@pytest.fixture(scope="session")
-def node() -> Iterator[RealNode]:
-    """One for the session; it needs root and Debian's containerd."""
+def skip_without_node() -> None:
+    """Skips the test where no node can be."""
     from framework.errors import SetupError
-    from framework.home import cache_home
-    from k8s.images.parts import Builder
-    from k8s.images.spark import build_spark
-    from k8s.local.binaries import ARCHIVE, are_there, ensure_binaries
-    from k8s.local.node import cgroups
-    from k8s.local.node.layout import Layout
+    from k8s.local.binaries import ARCHIVE, are_there
     from k8s.local.node.making import require_programs
-    from k8s.local.node.running import running
 
     try:
         require_programs()
@@ -110,6 +109,20 @@ def node() -> Iterator[RealNode]:
         pytest.skip(f"no node on this machine: {error}")
     if not are_there(os.environ) and ARCHIVE not in os.environ:  # a build takes longer than any test may
         pytest.skip(f"Kubernetes is not on this machine: make kubernetes, or name an archive of it in {ARCHIVE}")
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[RealNode]:
+    """One for the session; it needs root and Debian's containerd."""
+    from framework.home import cache_home
+    from k8s.images.parts import Builder
+    from k8s.images.spark import build_spark
+    from k8s.local.binaries import ensure_binaries
+    from k8s.local.node import cgroups
+    from k8s.local.node.layout import Layout
+    from k8s.local.node.running import running
+
+    skip_without_node()
     binaries = ensure_binaries(os.environ, print)
     above = cache_home(os.environ) / "nodes"
     above.mkdir(parents=True, exist_ok=True)
@@ -127,7 +140,7 @@ def node() -> Iterator[RealNode]:
         layout.images.mkdir()
         (layout.images / image.archive.name).symlink_to(image.archive)
         with running(layout) as up:
-            yield _with_teams(RealNode(up, _admin(up), image.name))
+            yield _with_teams(RealNode(up, _admin(up), image))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from framework.servers.documents import serving
 
 AUDIENCE: Final = "sts.amazonaws.com"
 _KEY_ID: Final = "k1"
@@ -41,35 +41,6 @@ class Issuer:
         }
         keys = {"keys": [public | {"kid": _KEY_ID, "use": "sig", "alg": "RS256"}]}
         return {"/.well-known/openid-configuration": discovery, "/keys": keys}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    documents: dict[str, Any]
-
-    def do_GET(self) -> None:
-        found = self.documents.get(self.path)
-        self.send_response(404 if found is None else 200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(found).encode())
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def serving(documents: dict[str, Any] | None = None) -> Iterator[tuple[str, type[_Handler]]]:
-    """Documents by path, as long as the block lasts: the address, and what answers."""
-    handler = type("Handler", (_Handler,), {"documents": documents or {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", handler
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(30)
 
 
 @contextmanager

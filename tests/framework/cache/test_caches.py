@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from framework.cache.caches import PROCESSES_BYTES, Asked, available_bytes, require_memory, running
-from framework.cache.cluster import Wanted
+from framework.cache.parts import Wanted
 from framework.errors import SetupError
 from framework.servers.processes import only_one
 from framework.storage.posix import DirectoryStore

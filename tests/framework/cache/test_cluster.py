@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from framework.cache.alluxio import AlluxioCache
-from framework.cache.cluster import Wanted, ailing, down, known, up, used
+from framework.cache.cluster import down, known, up
+from framework.cache.looking import ailing, used
+from framework.cache.parts import Wanted
 from framework.errors import CacheUnavailable
 from framework.servers.identities import Identity, fresh_keys
 from framework.servers.seaweed import running as seaweed_running

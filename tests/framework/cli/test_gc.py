@@ -11,6 +11,7 @@ from framework.cli.collecting import Line, Sweep, Unreadable, collect
 from framework.durations import seconds_of
 from framework.identity import Epoch, RunKey
 from framework.storage.base import Store
+from framework.storage.events import logs_of, put_log
 from framework.storage.memory import MemoryStore
 from framework.storage.paths import run_path
 from framework.storage.posix import DirectoryStore
@@ -134,6 +135,7 @@ def test_runs_of_this_machine_are_found_in_their_own_store(teamspark: Teamspark,
     [
         (("--grace", "P0D"), 64, "--grace is no duration"),
         (("--grace", "7"), 64, "days or weeks"),
+        (("--logs", "0"), 64, "--logs is no duration"),
         (("nobody",), 64, "nobody"),
         (("a/b/c/d",), 64, "not a place of outputs"),
         (("--force",), 2, ""),
@@ -202,3 +204,50 @@ def test_a_team_without_outputs_costs_nothing(workspace: Path, team: str) -> Non
     assert list(collect(World.of(workspace), (), Sweep(GRACE_S, "gc"))) == []
     assert not any(isinstance(one, Unreadable) for one in collect(World.of(workspace), (team,), Sweep(GRACE_S)))
     assert not (workspace / "store").exists()
+
+
+def test_event_logs_go_when_they_are_old_and_sooner_without_their_run(workspace: Path, key: RunKey, team: str) -> None:
+    store = Clocked(MemoryStore())
+    world = World(load_teams(workspace), lambda _: store)
+    unclaimed, epoch = RunKey(team, f"{team}.gone", "x", RUN, 2), Epoch("one", 1, 1)
+    publish(store, Dataset(key, ROWS))
+
+    def told(who: str | None, *places: str) -> list[tuple[str, str, int, str]]:
+        found = [line for line in collect(world, places or (team,), Sweep(GRACE_S, who)) if isinstance(line, Line)]
+        return [(line.step.action, str(line.key), len(line.step.files), line.outcome) for line in found]
+
+    for one in (key, unclaimed):
+        put_log(store, one, epoch, b"events")
+    wanted = [("forget", str(key), 1), ("forget", str(unclaimed), 1)]
+    assert told("gc") == [(*one, "later") for one in wanted]
+
+    store.pass_days(8)
+    assert told(None) == [(*wanted[0], "later"), (*wanted[1], "due")]
+    assert told("gc", f"{team}/{team}.gone/x") == [(*wanted[1], "done")]
+    assert [len(logs_of(store, one)) for one in (key, unclaimed)] == [1, 0]
+
+    store.pass_days(23)
+    assert told(None, f"{team}/{team}.gone") == []
+    assert told(None) == [(*wanted[0], "due")]
+    assert len(logs_of(store, key)) == 1  # a dry run
+    assert told("gc") == [(*wanted[0], "done")]
+    assert logs_of(store, key) == ()
+    assert RunLog(store, key).newest() is not None
+    assert [entry.path for entry in store.list(f"/{team}/+events")] == []
+
+
+def test_people_are_told_of_event_logs_that_go(
+    teamspark: Teamspark, store: DirectoryStore, workspace: Path, key: RunKey, team: str
+) -> None:
+    publish(store, Dataset(key, ROWS))
+    put_log(store, key, Epoch("one", 1, 1), b"events")
+    local = RunKey(team, "_local", "ingest", RUN)
+    put_log(DirectoryStore(workspace / ".teamspark/local"), local, Epoch("one", 1, 1), b"events")
+
+    done = teamspark("gc", team)
+
+    assert done.stdout.splitlines()[0] == "0 steps due; 0 files, 0 B to delete"
+    assert done.stdout.splitlines()[1].startswith("2 steps later, ")
+    later = json.loads(teamspark("gc", f"{team}/_local", "--json").stdout)
+    assert [(step["action"], step["run"]) for step in later["steps"]] == [("forget", str(local))]
+    assert later["logs"] == "P30D"

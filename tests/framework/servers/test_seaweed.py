@@ -18,17 +18,20 @@ from framework.errors import ServerFailed, SetupError, StoreUnavailable
 from framework.servers import seaweed
 from framework.servers.identities import administrator, of_teams, onlooker
 from framework.servers.ports import HOST
+from framework.storage.paths import EVENTS as EVENTS_FOLDER
 from framework.tenancy.load import load_teams
 from tests.servers.seaweed import client_of
 
 GRANTED = "flights/flights.daily/ingest/r/a/x!y.parquet"
 SIBLING = "flights/flights.daily/ingest_raw/r/a/x"
 OTHER = "flights/flights.daily/delays/r/a/x"
+# Of the very task that was granted: what ran is not what it published.
+EVENTS = f"flights/{EVENTS_FOLDER}/flights.daily/ingest/r/1.1-00000000.zstd"
 
 
 @dataclass(frozen=True)
 class Site:
-    """A server with two teams; flights has published three tasks' files, of which insights was granted one."""
+    """A server with two teams; flights has published three tasks' files, of which insights was granted one; and an event log."""
 
     home: Path
     live: seaweed.Running
@@ -48,7 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with seaweed.running(place / "server", identities) as live:
         live.make_buckets(("flights-data", "insights-data"), identities[0].keys)
         clients = {one.name: client_of(live.endpoint, one.keys) for one in identities}
-        for key in (GRANTED, SIBLING, OTHER):
+        for key in (GRANTED, SIBLING, OTHER, EVENTS):
             clients["flights"].put_object(Bucket="flights-data", Key=key, Body=b"rows")
         yield Site(place / "server", live, clients)
 
@@ -84,8 +87,10 @@ def delete(client: Any, key: str) -> Any:
 ATTACKS: tuple[tuple[Callable[..., Any], str], ...] = (
     (get, OTHER),
     (get, SIBLING),
+    (get, EVENTS),
     (lists, ""),
     (lists, "flights/flights.daily/delays/"),
+    (lists, "flights/+events/flights.daily/ingest/"),
     (lists, "flights/flights.daily/ingest"),
     (put, GRANTED),
     (put, OTHER),

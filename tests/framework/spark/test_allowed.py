@@ -4,7 +4,6 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -14,6 +13,7 @@ from framework.driver import main
 from framework.identity import Epoch, RunKey
 from framework.sparkconf import refusals
 from tests.framework.spark.children import child
+from tests.framework.spark.registered import registered
 
 pytestmark = pytest.mark.spark
 
@@ -95,27 +95,9 @@ def test_a_driver_does_not_trust_its_configuration(tmp_path: Path, capsys: pytes
     assert not (tmp_path / "workspace").exists()
 
 
-def _registered(spark: SparkSession) -> dict[str, tuple[str, str]]:
-    """Every setting that this Spark knows: its default and its description."""
-    java: Any = spark.sparkContext._jvm
-    found: dict[str, tuple[str, str]] = {}
-    spark.sql("SET -v").count()  # loads them
-    for holder, field in (
-        ("org.apache.spark.internal.config.ConfigEntry$", "knownConfigs"),
-        ("org.apache.spark.sql.internal.SQLConf$", "sqlConfEntries"),
-    ):
-        owner = java.java.lang.Class.forName(holder)
-        (kept,) = (one for one in owner.getDeclaredFields() if one.getName().endswith(field))
-        kept.setAccessible(True)
-        entries = kept.get(owner.getField("MODULE$").get(None))
-        for key in list(entries.keys()):
-            found[key] = (entries[key].defaultValueString(), entries[key].doc())
-    return found
-
-
 def test_no_setting_that_spark_knows_loads_code_or_bends_results(spark: SparkSession) -> None:
     """For the next version of Spark: what it adds to a family is read here, and only a number or a flag gets in."""
-    known = _registered(spark)
+    known = registered(spark)
     assert len(known) > 1000
 
     flags = {key for key in known if not refusals({key: "true"}) or not refusals({key: "1"})}

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from framework.cache.base import Cache
-from framework.cache.cluster import counters
+from framework.cache.looking import counters
 from framework.cache.settings import JARS
 from framework.jars.sync import ensure_jars
 from framework.storage.base import Store

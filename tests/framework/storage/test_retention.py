@@ -7,7 +7,7 @@ import pytest
 from framework.manifest import Manifest
 from framework.storage.base import Entry
 from framework.storage.memory import MemoryStore
-from framework.storage.retention import AttemptFacts, RunFacts, Slot, Step, Stray, keep_of, steps_of
+from framework.storage.retention import AttemptFacts, RunFacts, Slot, Step, Stray, forgets, keep_of, steps_of
 from tests.framework.storage.tries import KEY, Try, manifest_of, quick_log
 
 GRACE = 7
@@ -112,3 +112,17 @@ def manifest(*keeps: str | None) -> Manifest:
 )
 def test_an_attempt_is_kept_as_long_as_its_longest_output(keeps: tuple[str | None, ...], days: int | None) -> None:
     assert keep_of(manifest(*keeps)) == (None if days is None else days * 86_400)
+
+
+@pytest.mark.parametrize(
+    ("gone", "keep", "due", "why"),
+    [
+        (False, 30, 31, "an event log, kept as long as event logs are"),
+        (True, 30, 8, "an event log of a run that has no records"),
+        (True, 3, 4, "an event log, kept as long as event logs are"),
+    ],
+)
+def test_an_event_log_goes_by_its_age_and_sooner_without_its_run(gone: bool, keep: float, due: float, why: str) -> None:
+    log = Entry("/log", 5, 1.0)
+
+    assert forgets(log, gone=gone, keep_s=keep, grace_s=GRACE) == Step("forget", None, due, why, (log,))

@@ -1,6 +1,8 @@
 """What parts are made of, how they are kept, and what a team's image takes in; nothing is fetched."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from framework.errors import ConfigError, SetupError
+from framework.job.digest import tree_digest
 from k8s.images.classes import MOVED, ONE_JAR, name_jars
 from k8s.images.kept import Part, ensure_part, locked, sweep
 from k8s.images.parts import PACKAGES, Builder
@@ -113,6 +116,13 @@ def test_the_digest_is_that_of_the_code(tmp_path: Path) -> None:
 
     assert unconcerned == before
     assert code_part(root, "flights")[1] != before
+
+
+def test_in_the_image_the_code_has_that_digest(tmp_path: Path) -> None:
+    part, digest = code_part(workspace(tmp_path), "flights")
+    made_of(part, tmp_path / "tree")
+
+    assert tree_digest(tmp_path / "tree" / "jobs", "flights") == digest
 
 
 def test_a_team_without_jobs_is_told(tmp_path: Path) -> None:
@@ -262,6 +272,27 @@ def test_byte_code_names_its_place_in_the_image_and_has_no_time(tmp_path: Path) 
     (code,) = (tmp_path / "__pycache__").iterdir()
     assert code.read_bytes()[4:8] == b"\1\0\0\0"  # known by its hash, which nobody checks
     assert b"/opt/x/a.py" in code.read_bytes()
+
+
+OURS = "from k8s.images.trees import compiled; compiled(tree, within=tree, at='/x')"
+PLAIN = "import compileall; compileall.compile_dir(tree, quiet=2, stripdir=tree, prependdir='/x')"
+MET = "[sys.intern(mark) for mark in '!,;']; "
+
+
+@pytest.mark.parametrize(("program", "same"), [(OURS, True), (PLAIN, False)], ids=["ours", "Python's own"])
+def test_byte_code_is_the_same_whoever_makes_it(tmp_path: Path, program: str, same: bool) -> None:
+    """Python writes a letter otherwise when the process knows it as a name."""
+    made = set()
+    for name, before in (("new", ""), ("met", MET)):
+        tree = tmp_path / name
+        tree.mkdir()
+        (tree / "a.py").write_text("MARKS = ['!', ',', ';']\n")
+        text = f"import sys; from pathlib import Path; tree = Path(sys.argv[1]); {before}{program}"
+        subprocess.run([sys.executable, "-c", text, tree], check=True)
+        (code,) = (tree / "__pycache__").iterdir()
+        made.add(code.read_bytes()[16:])
+
+    assert (len(made) == 1) is same
 
 
 def test_everybody_may_read_what_a_strict_umask_made(tmp_path: Path) -> None:

@@ -261,3 +261,28 @@ def test_after_many_kills_no_pod_or_file_is_left(node: RealNode, launcher: Kuber
         launcher.kill(asked.name)
 
     until(lambda: left(node) == [])
+
+
+FILL = """
+import sys, time
+with open("/tmp/heap", "wb") as out:
+    for _ in range(int(sys.argv[1])):
+        out.write(bytes(2**20))
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_who_fills_the_nodes_disk_is_evicted_and_who_does_not_goes_on(
+    node: RealNode, launcher: KubernetesLauncher
+) -> None:
+    """A container may fill 1 GiB here."""
+    filling = ("python3", "-I", "-S", "-c", FILL)
+    launcher.start(request(node, "modest", command=(*filling, "64", "1", CONFIG, RESULT)))
+    launcher.start(request(node, "filling", command=(*filling, "1200", "600", CONFIG, RESULT)))
+
+    until(lambda: launcher.status("filling").phase not in UNFINISHED)
+
+    status = launcher.status("filling")
+    assert status.phase is Phase.LOST
+    assert "Evicted" in str(status.why)
+    until(lambda: launcher.status("modest").phase is Phase.SUCCEEDED)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from framework.diagnosis import Reason
 from framework.identity import Epoch, RunKey
-from framework.launch.base import Phase
+from framework.launch.base import Executor, Phase
 from k8s.launch.naming import IDENTITY, ROLE, identity_text
-from k8s.launch.reading import Patience, stale, status_of
+from k8s.launch.reading import Patience, executor_of, refused, shortage, stale, status_of
 
 KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z")
 EPOCH = Epoch("1f" * 8, 1, 1)
@@ -64,10 +65,10 @@ def disrupted(reason: str) -> dict[str, Any]:
         (disrupted("EvictionByEvictionAPI"), Phase.LOST, None, "EvictionByEvictionAPI"),
         (pod(phase="Running"), Phase.RUNNING, None, None),
         (pod(phase="Pending"), Phase.PENDING, None, None),
-        (waiting("ContainerCreating"), Phase.PENDING, None, "its container is being made"),
+        (waiting("ContainerCreating"), Phase.PENDING, None, "the container of the driver is being made"),
         (waiting("ImagePullBackOff", "no such host"), Phase.PENDING, None, "the image cannot be fetched: i:1: no such host"),
         (waiting("InvalidImageName", "bad"), Phase.FAILED, None, "the image's name is none"),
-        (unscheduled("0/1 nodes are available: 1 Insufficient cpu."), Phase.PENDING, None, "no node has room for it: 0/1 nodes"),
+        (unscheduled("0/1 nodes are available: 1 Insufficient cpu."), Phase.PENDING, None, "no node has room for the driver: 0/1 nodes"),
     ],
 )  # fmt: skip
 def test_every_ending(found: dict[str, Any], phase: Phase, code: int | None, why: str | None) -> None:
@@ -119,3 +120,74 @@ def test_what_ended_long_ago_is_stale(found: dict[str, Any], role: str, days: in
     found["metadata"]["labels"] = {ROLE: role}
 
     assert bool(list(stale([found], 86_400, now=BORN + timedelta(days=days)))) == gone
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (ended(137, reason="OOMKilled"), Reason.MEMORY),
+        (ended(0, reason="OOMKilled"), Reason.MEMORY),
+        (pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory"), Reason.TAKEN),
+        (pod(phase="Failed", reason="Evicted", message="The node was low on resource: ephemeral-storage."), Reason.DISK),
+        (pod(phase="Failed", reason="Evicted", message='Usage of EmptyDir volume "scratch" exceeds the limit "1Gi".'), Reason.DISK),
+        (pod(phase="Failed", reason="Evicted", message="Pod ephemeral local storage usage exceeds the total limit"), Reason.DISK),
+        (waiting("ErrImagePull"), Reason.IMAGE),
+        (waiting("ErrImageNeverPull"), Reason.IMAGE_NAME),
+        (unscheduled("0/1 nodes are available"), Reason.NODE),
+        (ended(143), None),
+    ],
+)  # fmt: skip
+def test_an_executor_tells_its_reason_and_how_to_read_its_log(found: dict[str, Any], reason: Reason | None) -> None:
+    found["metadata"]["namespace"] = "flights"
+
+    one = executor_of(found, BORN + timedelta(days=9))
+
+    assert one.reason == reason
+    assert one.see == "kubectl -n flights logs one"
+
+
+# As the API server of 1.34 answers, and Spark's client prints it.
+QUOTA = 'pods "x-exec-7" is forbidden: exceeded quota: tight, requested: pods=1, used: pods=1, limited: pods=1'
+RANGE = 'pods "x-exec-8" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi'
+RULES = "ValidatingAdmissionPolicy 'teamspark-pods' with binding 'teamspark-pods' denied request: pods choose no node"
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [(QUOTA, Reason.QUOTA), (RANGE, Reason.POLICY), (RULES, Reason.POLICY), (f"{RANGE}\n{QUOTA}", Reason.QUOTA), (f"{QUOTA}\n{RULES}", Reason.POLICY)],
+)  # fmt: skip
+def test_the_last_refusal_is_why_executors_are_not_made(printed: str, reason: Reason) -> None:
+    found = refused(
+        f"Message: {printed}. Received status: Status(message={printed}, metadata=x-exec-7)\n\tat io.fabric8"
+    )
+
+    assert found is not None
+    assert found[0] == reason
+    assert "exec-7" not in found[1]
+    assert "io.fabric8" not in found[1]
+
+
+def some(phase: Phase, why: str | None = None, reason: Reason | None = None) -> Executor:
+    return Executor("x", phase, None, why, reason)
+
+
+@pytest.mark.parametrize(
+    ("executors", "why"),
+    [
+        ([some(Phase.RUNNING), some(Phase.RUNNING)], None),
+        ([some(Phase.RUNNING)], "1 of 2 executors run: the team's quota has no room for the executor: exceeded quota"),
+        ([some(Phase.RUNNING), some(Phase.PENDING, "being made", Reason.STARTING)], None),
+        ([some(Phase.PENDING), some(Phase.PENDING, "no node has room", Reason.NODE)], "0 of 2 executors run: no node has room"),
+        ([some(Phase.FAILED), some(Phase.FAILED)], "0 of 2 executors run: the team's quota"),
+    ],
+    ids=["all", "one is refused", "one begins", "one waits", "ended ones do not count"],
+)  # fmt: skip
+def test_a_driver_with_fewer_executors_than_it_wants_says_why(executors: list[Executor], why: str | None) -> None:
+    found = shortage(2, executors, lambda: QUOTA)
+
+    assert (found is None) == (why is None)
+    assert (found or "").startswith(why or "")
+
+
+def test_a_driver_that_has_only_begun_says_nothing_of_executors() -> None:
+    assert shortage(2, [], lambda: "") is None
