@@ -102,6 +102,7 @@ class TaskSpec:
     ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
     ``outputs``: names that ``job_config["output"]`` mentions, ``destinations`` what is delivered of them.
     ``parameters``: None when they are known only at run time. ``size``: one of the team file; None for its smallest.
+    ``image`` and ``tag``: of a cluster, instead of the team file's.
     """
 
     job: JobName
@@ -111,6 +112,8 @@ class TaskSpec:
     parameters: Mapping[str, Any] | None = None
     destinations: "Mapping[str, tuple[DestinationEntry, ...]]" = field(default_factory=dict)
     size: str | None = None
+    image: str | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ class Arguments:
     spark_conf: Any = None
     stored_as: Any = None
     size: Any = None
+    image: Any = None
+    tag: Any = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -145,6 +150,7 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     stored = _stored(given.stored_as, wrong)
     wrong += _not_a_mapping("parameters", given.parameters)
     wrong += _not_a_size(given.size)
+    wrong += _not_an_image(given.image, given.tag)
     wrong += _refused("spark_conf", given.spark_conf)
     wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
     if wrong or job is None:
@@ -153,13 +159,36 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     constant = parameters if isinstance(parameters, Mapping) else None
     outputs = config.output if config else {}
     brought = {name: options.destinations for name, options in outputs.items() if options.destinations}
-    return TaskSpec(job, tuple(edges), stored, tuple(outputs), constant, brought, given.size)
+    return TaskSpec(job, tuple(edges), stored, tuple(outputs), constant, brought, given.size, given.image, given.tag)
 
 
 def _not_a_size(size: Any) -> list[str]:
     if size is None or (isinstance(size, str) and _SIZE.fullmatch(size)):
         return []
     return [f"size: {size!r}; expected one of the team file, such as S or XL"]
+
+
+def _not_an_image(image: Any, tag: Any) -> list[str]:
+    """Whether it is one of the team's is known when the task starts: the team file is not read here."""
+    if image is None and tag is None:
+        return []
+    from framework.tenancy.images import wished
+
+    wrong = [
+        f"{name}: {given!r}; expected text" for name, given in (("image", image), ("tag", tag)) if not _is_text(given)
+    ]
+    if wrong:
+        return wrong
+    try:
+        wished(image, tag, "registry.example.org/team/jobs:1")
+    except ValueError as error:
+        given = [f"{name}: {one!r}" for name, one in (("image", image), ("tag", tag)) if one is not None]
+        return [f"{', '.join(given)}; {error}"]
+    return []
+
+
+def _is_text(given: Any) -> bool:
+    return given is None or isinstance(given, str)
 
 
 def _attempt(build: Any, wrong: list[str], place: str = "") -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from airflow_bindings.admission import Admitted
 from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
+from airflow_bindings.edges import TaskSpec
 from airflow_bindings.onboarding.rows import KUBERNETES
 from airflow_bindings.settings import DRIVER, Settings
 from airflow_bindings.state import LaunchState
@@ -20,6 +21,7 @@ from framework.errors import ConfigError, SetupError, clip
 from framework.job.digest import tree_digest
 from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest
 from framework.launch.local import LocalLauncher
+from framework.tenancy.images import wished
 from framework.tenancy.kept import load_last_whole
 from framework.tenancy.model import Teams
 from framework.tenancy.names import Names
@@ -102,7 +104,9 @@ class OnCluster:
         # The image's own word for what is a module elsewhere.
         words = ("driver",) if self.settings.driver == DRIVER else ("python3", "-m", self.settings.driver)
         more = ("--connections", CONNECTIONS) if connections is not None else ()
-        resources = resources_of(teams.team(self.team), admitted.linked.spec.size, file=teams.file(self.team))
+        team, spec = teams.team(self.team), admitted.linked.spec
+        image = state.image or _wished(spec, team.image, where=teams.file(self.team))
+        resources = resources_of(team, spec.size, image=image, file=teams.file(self.team))
         # Of what is there as the run is launched; where the worker has DAG files only there is nothing to compare.
         code = CodeFacts(image=resources.image, digest=tree_digest(self.settings.workspace / "jobs", self.team))
         return LaunchRequest(
@@ -125,6 +129,16 @@ class OnCluster:
         read = {edge.team for edges in admitted.told.inputs.values() for edge in edges}
         for name in sorted({admitted.run.key.team, *read}):
             yield f"teams/{name}.yaml", as_yaml(as_in_cluster(self.teams.team(name), self.platform))
+
+
+def _wished(spec: TaskSpec, default: str | None, *, where: str) -> str | None:
+    """Raises: ConfigError for a tag in a team without an image."""
+    try:
+        return wished(spec.image, spec.tag, default)
+    except ValueError as error:
+        raise ConfigError(
+            "this task has no image", where=where, got=str(error), expected="image in the team file"
+        ) from None
 
 
 def cluster_of(team: str) -> Any:

@@ -45,6 +45,8 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
     spark_conf: Mapping[str, str] | None
     stored_as: str | None
     size: str | None
+    image: str | None
+    tag: str | None
     deferrable: bool | None
 
     # One bit that a signal handler sets and ``execute`` polls: Airflow runs on_kill and returns into execute.
@@ -60,20 +62,20 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
         spark_conf: Mapping[str, str] | None = None,
         stored_as: str | None = None,
         deferrable: bool | None = None,
-        image: None = None,
-        tag: None = None,
+        image: str | None = None,
+        tag: str | None = None,
         resources: None = None,
         size: str | None = None,
         **base: Any,
     ) -> None:
         own, unknown = split(base)
         super().__init__(**own)
-        later: dict[str, Any] = {"image": image, "tag": tag, "resources": resources}
+        later: dict[str, Any] = {"resources": resources}
         unknown |= {name: value for name, value in later.items() if value is not None}
-        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as, size, unknown)
+        given = Arguments(job, job_config, inputs, parameters, spark_conf, stored_as, size, image, tag, unknown)
         spec = task_spec_or_error(given, where=f"task {self.task_id}")
         # Past Airflow's __setattr__, which asks of each attribute whether it holds edges: they are found once more
-        # when the constructor ends. Eight attributes of a thousand tasks are a tenth of a file's parsing.
+        # when the constructor ends. Ten attributes of a thousand tasks are a tenth of a file's parsing.
         self.__dict__.update(
             spec=spec,
             job=job,
@@ -83,6 +85,8 @@ class SparkExecutionEnvironmentOperator(BaseOperator):
             spark_conf=spark_conf,
             stored_as=stored_as,
             size=size,
+            image=image,
+            tag=tag,
             deferrable=deferrable,
         )
 

@@ -144,6 +144,7 @@ class Life:
         patience = Patience(self.settings.lost_budget, self.admitted.wait_s, self.settings.pause_s)
         while True:
             status = self.launcher.status(self._name)
+            self._pin(status)
             self._relay_log()
             self._say_why(status)
             seen = self._seen(status)
@@ -238,6 +239,12 @@ class Life:
     def _stop_if_killed(self) -> None:
         if self.task.killed:
             raise RetryableError("somebody ended this task", where=str(self.admitted.run.key))
+
+    def _pin(self, status: Status) -> None:
+        """Retries run what the first try ran."""
+        if status.image is not None and self.state.image is None:
+            self.state = replace(self.state, image=status.image)
+            save(self.store, self.state)
 
     def _say_why(self, status: Status) -> None:
         """Once each time that it changes: what a run waits for."""

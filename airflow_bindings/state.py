@@ -31,7 +31,8 @@ class LaunchState:
     """The last launch of a task instance, and what led to it.
 
     ``lost`` counts launches in a row that the machine lost. ``waiting_since`` is when this clear number first met
-    an input that was not there, ``due`` when to launch again because of it (both seconds since 1970).
+    an input that was not there, ``due`` when to launch again because of it (both seconds since 1970). ``image``: what this clear
+    number's launches run in, by digest, once a node has told; a moving tag, or a team file that was changed, changes no retry.
     """
 
     incarnation: str
@@ -42,6 +43,7 @@ class LaunchState:
     lost: int = 0
     waiting_since: float | None = None
     due: float | None = None
+    image: str | None = None
     version: int = VERSION
 
     @classmethod
@@ -63,7 +65,7 @@ class LaunchState:
             clear_number=clear_number,
             due=None,
         )
-        return new if clear_number == self.clear_number else replace(new, lost=0, waiting_since=None)
+        return new if clear_number == self.clear_number else replace(new, lost=0, waiting_since=None, image=None)
 
     def owns(self, status: Status, key: RunKey) -> bool:
         """Whether a launch is the one remembered here, by its full identity."""

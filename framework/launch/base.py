@@ -89,7 +89,7 @@ class Status:
 
     ``result`` is what the process left, read only once it has ended; ``exit_code`` is negative for a
     signal, as in ``subprocess``. ``why``: what the machine says of it, for a person: why it waits, or how it ended;
-    ``reason``: the same for a program.
+    ``reason``: the same for a program. ``image``: what it runs in, by digest, where it runs in one and that is known.
     """
 
     name: str
@@ -101,6 +101,7 @@ class Status:
     result: bytes | None = None
     why: str | None = None
     reason: Reason | None = None
+    image: str | None = None
 
     @property
     def end(self) -> End:

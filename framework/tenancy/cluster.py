@@ -1,47 +1,21 @@
 """What a team may have of a cluster, as its file says, and whether the parts of that fit each other."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, NonNegativeInt, StringConstraints, model_validator
 
 from framework.records import Record
+from framework.tenancy.images import check_folder, check_image
 from framework.tenancy.places import AlluxioPlace
 from framework.tenancy.quantities import Cpu, Memory, cpu_text, memory_text, millis, octets
 
-_HOST: Final = r"[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d{1,5})?"
-_PART: Final = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
-_NAME: Final = re.compile(rf"{_HOST}(?:/{_PART})+")
-_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _CACHE_CPU: Final = "1"
 # Heaps of 256, 256 and 128 MiB, 512 MiB that a worker reads and sends by, and what three JVMs are besides.
 _CACHE_BESIDE: Final = 1_408 * 2**20
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def _image(text: str) -> str:
-    """By digest, or by a tag that is not ``latest``: a retry must not run another program."""
-    name, at, digest = text.partition("@")
-    tail = name.rpartition("/")[2]
-    repository, tag = (
-        (name[: -len(tail)] + tail.partition(":")[0], tail.partition(":")[2]) if ":" in tail else (name, "")
-    )
-    good = _NAME.fullmatch(repository) and (not tag or _TAG.fullmatch(tag)) and (not at or _DIGEST.fullmatch(digest))
-    if not good:
-        raise ValueError("expected registry.host/path/name:tag or registry.host/path/name@sha256:<digest>")
-    if not at and tag in ("", "latest"):
-        raise ValueError("expected a tag other than latest, or a digest: what runs today must run tomorrow")
-    return text
-
-
-def _images(text: str) -> str:
-    if not text.endswith("/*") or not _NAME.fullmatch(text.removesuffix("/*")):
-        raise ValueError("expected registry.host/path/*: the images below one folder of one registry")
-    return text
-
-
-Image = Annotated[str, AfterValidator(_image)]
+Image = Annotated[str, AfterValidator(check_image)]
 
 
 class PodSize(Record):
@@ -91,7 +65,7 @@ class ClusterFacts(Record):
 
     quota: Quota | None = None
     limits: Limits | None = None
-    images: tuple[Annotated[str, AfterValidator(_images)], ...] = ()
+    images: tuple[Annotated[str, AfterValidator(check_folder)], ...] = ()
     image: Image | None = None
     sizes: Mapping[SizeName, Size] = Field(default_factory=dict)
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from framework.errors import ConfigError
+from framework.tenancy.images import repository_of
 from framework.tenancy.model import Team
 from k8s.platform import FILE, Platform
 
@@ -21,7 +22,7 @@ def team_place(team: Team, file: str, given: str | None) -> str:
     allowed = ", ".join(team.images)
     if given is None and team.image is None:
         raise ConfigError("it is not known where to push to", where=file, expected=f"--to, with a place of {allowed}")
-    place = _without_tag(team.image or "") if given is None else given
+    place = repository_of(team.image or "") if given is None else given
     if not _PLACE.fullmatch(place) or not team.may_run(f"{place}:1"):
         raise ConfigError("the cluster runs no image of this team from there", where=file, got=place, expected=allowed)
     return place
@@ -51,14 +52,9 @@ def cache_place(platform: Platform, given: str | None) -> str:
             "it is not known where to push to",
             where=FILE, got="no cache_image", expected="--to REGISTRY/PATH, or cache_image in the platform's file",
         )  # fmt: skip
-    place = _without_tag(platform.cache_image or "") if given is None else given
+    place = repository_of(platform.cache_image or "") if given is None else given
     if not _PLACE.fullmatch(place):
         raise ConfigError(
             "not a place of a registry", where="--to", got=place, expected="registry.example.org/path/name"
         )
     return place
-
-
-def _without_tag(image: str) -> str:
-    folder, slash, name = image.partition("@")[0].rpartition("/")
-    return f"{folder}{slash}{name.partition(':')[0]}"

@@ -13,6 +13,7 @@ from framework.diagnosis import Reason, Side
 from framework.diagnosis.ends import sentence
 from framework.errors import clip
 from framework.launch.base import Executor, Phase, Status
+from framework.tenancy.images import pinned
 from k8s.launch.naming import DRIVER, ROLE, identity_of
 from k8s.render.objects import Obj
 
@@ -67,7 +68,15 @@ def status_of(pod: Obj, patience: Patience, *, now: datetime) -> Status | None:
         return None
     found = _ending(pod, patience, now)
     result = _message(pod) if found.phase not in (Phase.PENDING, Phase.RUNNING) else None
-    return Status(pod["metadata"]["name"], found.phase, *identity, found.code, result, found.why, found.reason)
+    name, image = pod["metadata"]["name"], _image(pod)
+    return Status(name, found.phase, *identity, found.code, result, found.why, found.reason, image)
+
+
+def _image(pod: Obj) -> str | None:
+    """Of a driver whose image is on its node. A node that was given it beside any registry knows no digest to ask one for."""
+    told = {one["name"]: one.get("imageID") or "" for one in pod.get("status", {}).get("containerStatuses", [])}
+    named = {one["name"]: one["image"] for one in pod["spec"]["containers"]}
+    return pinned(named[DRIVER], told[DRIVER]) if told.get(DRIVER) else None
 
 
 def stale(pods: Iterable[Obj], keep_s: float, *, now: datetime) -> Iterator[Obj]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from airflow_bindings.link import LinkedTask
 from airflow_bindings.settings import Settings
 from airflow_bindings.state import LaunchState
 from framework.config import CodeFacts, ExportedConfig, RunFacts
+from framework.errors import ConfigError
 from framework.identity import Epoch, JobName, RunKey
 from framework.job.digest import tree_digest
 from framework.tenancy.render import as_yaml
@@ -40,14 +42,19 @@ def admitted() -> Admitted:
     return Admitted(TaskRun(KEY, facts, 1, 0), LinkedTask(spec, KEY.task, {}), told)
 
 
-def told(workspace: Path, admitted: Admitted) -> CodeFacts:
+STATE = LaunchState.first().next_launch(KEY, try_number=1, clear_number=0)
+
+
+def told(workspace: Path, admitted: Admitted, state: LaunchState = STATE) -> CodeFacts:
     """What the pod's driver is told."""
     settings = Settings(
         workspace, workspace, "python", "framework.driver", poll_s=1, pause_s=1, lost_budget=1, short_jobs=True
     )
-    state = LaunchState.first().next_launch(KEY, try_number=1, clear_number=0)
     request = OnCluster(replace(settings, launcher="kubernetes"), "flights").request(admitted, state, None)
-    return ExportedConfig.parse_json(request.config, where="config").code
+    code = ExportedConfig.parse_json(request.config, where="config").code
+    assert request.resources is not None
+    assert code.image == request.resources.image
+    return code
 
 
 def test_a_pod_is_told_its_image_and_the_digest_of_the_jobs_as_they_are(workspace: Path, admitted: Admitted) -> None:
@@ -70,3 +77,24 @@ def test_a_run_beside_the_worker_has_the_worker_s_own_code(admitted: Admitted) -
     config = ExportedConfig.parse_json(admitted.config(Epoch("a", 1, 1)), where="config")
 
     assert config.code == CodeFacts()
+
+
+def asking(admitted: Admitted, **wish: Any) -> Admitted:
+    """The same task with arguments of its own."""
+    return replace(admitted, linked=replace(admitted.linked, spec=replace(admitted.linked.spec, **wish)))
+
+
+def test_a_task_may_name_an_image_or_a_tag_below_the_teams_images(workspace: Path, admitted: Admitted) -> None:
+    tools = "registry.example.org/flights/tools"
+
+    assert told(workspace, asking(admitted, tag="2")).image == "registry.example.org/flights/jobs:2"
+    assert told(workspace, asking(admitted, image=tools, tag="2")).image == f"{tools}:2"
+    assert told(workspace, asking(admitted, image=f"{tools}:3")).image == f"{tools}:3"
+    with pytest.raises(ConfigError, match="below none of images"):
+        told(workspace, asking(admitted, image="registry.example.org/insights/jobs:1"))
+
+
+def test_a_retry_runs_what_the_first_try_ran_whatever_is_named_by_now(workspace: Path, admitted: Admitted) -> None:
+    pinned = f"registry.example.org/flights/jobs@sha256:{'ab' * 32}"
+
+    assert told(workspace, asking(admitted, tag="2"), replace(STATE, image=pinned)).image == pinned

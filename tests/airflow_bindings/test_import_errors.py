@@ -123,8 +123,7 @@ def _body(name: str, *tasks: str) -> str:
         (
             'Spark(task_id="t", job=JOB, image="x", tag="x", resources="L", size="large", parametres={}, jobb=1, wait="PT2H")',
             [
-                "t: image: not supported in this version; tasks run in the one environment of the jobs",
-                "t: tag: not supported in this version",
+                "t: image: 'x', tag: 'x'; expected registry.host/path/name:tag",
                 "t: resources: not supported in this version; size= names one of the team file's sizes",
                 "t: size: 'large'; expected one of the team file, such as S or XL",
                 "t: parametres: no argument of this operator (did you mean 'parameters'?); it takes job, inputs",
@@ -132,9 +131,15 @@ def _body(name: str, *tasks: str) -> str:
                 "t: wait: no argument of this operator",
             ],
         ),
+        ('Spark(task_id="t", job=JOB, tag="latest")', ["t: tag: 'latest'; expected a tag other than latest"]),
+        (
+            'Spark(task_id="t", job=JOB, image="registry.example.org/flights/jobs:1", tag="2")',
+            ["t: image: 'registry.example.org/flights/jobs:1', tag: '2'; image registry", "has a tag already"],
+        ),
+        ('Spark(task_id="t", job=JOB, image=3)', ["t: image: 3; expected text"]),
         (
             'Spark.partial(task_id="t", job=JOB, image="x").expand(parameters=[{"n": 1}])',
-            ["t: image: not supported in this version"],
+            ["t: image: 'x'; expected registry.host/path/name:tag"],
         ),
         (
             'Spark(task_id="t", job=JOB, job_config={"input": {"operators": [{"task_id": "ingest", "wait": "2 hours"}]}})',
@@ -264,7 +269,7 @@ def test_a_wrong_id_does_not_hide_the_mistakes_of_tasks(platform: Platform) -> N
     error = platform.errors('with DAG("other.x", schedule=None):\n    Spark(task_id="a", job=JOB, image="x")')
 
     assert "its id must start with 'flights.'" in error
-    assert "a: image: not supported" in error
+    assert "a: image: 'x'; expected" in error
 
 
 def _column(name: str, kind: str) -> Column:

@@ -305,3 +305,19 @@ def test_a_cluster_that_is_away_takes_nothing_from_the_runs_own_error(
         life.to_the_end()
 
     assert "Nothing is known of executors: the cluster does not answer" in caplog.text
+
+
+def test_what_the_first_try_ran_in_is_remembered_until_the_task_is_cleared(platform: Platform) -> None:
+    """A node tells it once it has the image; later tries of this clear number keep it, the next clear forgets it."""
+    life = _life(LaunchState.first())
+    life.launch()
+    first, second = (f"registry.example.org/flights/jobs@sha256:{digit * 64}" for digit in "ab")
+    for image in (None, first, second):
+        _memory(life).finish(str(life.state.name), 1, image=image)
+        with pytest.raises(RetryableError):
+            life.to_the_end()
+
+    assert isinstance(life.store, Store)
+    assert life.store.value["image"] == first
+    assert life.state.next_launch(KEY, try_number=3, clear_number=0).image == first
+    assert life.state.next_launch(KEY, try_number=3, clear_number=1).image is None

@@ -15,6 +15,7 @@ KEY = RunKey("flights", "flights.daily", "delays", "20130101T000000Z")
 EPOCH = Epoch("1f" * 8, 1, 1)
 BORN = datetime(2026, 11, 1, tzinfo=UTC)
 PATIENCE = Patience(pending_s=60)
+IMAGE = "registry.example.org/flights/jobs:1"
 
 
 def pod(**status: Any) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def pod(**status: Any) -> dict[str, Any]:
             "name": "one", "creationTimestamp": "2026-11-01T00:00:00Z",
             "annotations": {IDENTITY: identity_text(KEY, EPOCH, 3)},
         },
-        "spec": {"containers": [{"name": "driver", "resources": {"limits": {"memory": "1Gi"}}}]},
+        "spec": {"containers": [{"name": "driver", "image": IMAGE, "resources": {"limits": {"memory": "1Gi"}}}]},
         "status": status,
     }  # fmt: skip
 
@@ -191,3 +192,24 @@ def test_a_driver_with_fewer_executors_than_it_wants_says_why(executors: list[Ex
 
 def test_a_driver_that_has_only_begun_says_nothing_of_executors() -> None:
     assert shortage(2, [], lambda: "") is None
+
+
+@pytest.mark.parametrize(
+    ("told", "image"),
+    [
+        (
+            f"registry.example.org/flights/jobs@sha256:{'ab' * 32}",
+            f"registry.example.org/flights/jobs@sha256:{'ab' * 32}",
+        ),
+        (f"sha256:{'ab' * 32}", None),
+        ("", None),
+    ],
+    ids=["pulled", "given to the node", "not there yet"],
+)
+def test_a_launch_tells_what_it_runs_in_by_the_digest_of_a_registry(told: str, image: str | None) -> None:
+    status = {"name": "driver", "image": IMAGE, "imageID": told, "state": {"running": {}}}
+
+    found = status_of(pod(phase="Running", containerStatuses=[status]), PATIENCE, now=BORN)
+
+    assert found is not None
+    assert found.image == image
