@@ -28,6 +28,8 @@ Decisions:
 * **Airflow's workers have the lock of Airflow's side, no Java, no pyspark, no job and no DAG file**: bundles bring DAG files, a
   pod of the team brings Spark. Their user is Spark's, 185; with a read-only root they want folders at ``/opt/airflow`` and ``/tmp``.
 
-Limits: Debian's main archive only, so fixes of its security archive come with the next point release; built for the processor of
+Limits: Java 17 links another `lib/modules` and dumps other class-data archives each time, so the layers ``java`` and ``classes`` of two
+machines differ, in bytes only, and with them the digests of their Spark images; all other layers are the same wherever they are
+made. Debian's main archive only, so fixes of its security archive come with the next point release; built for the processor of
 this machine; a part is made again when what it is made from changes, not when Debian has a newer package.
 """
