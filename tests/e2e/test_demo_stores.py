@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -135,10 +137,18 @@ def test_every_store_gets_equal_outputs(published: Callable[[StoreKind], Demo], 
     assert there.outputs == here.outputs
 
 
-def test_as_pods_of_a_cluster_the_outputs_are_the_same(tmp_path: Path, published: Callable[[StoreKind], Demo]) -> None:
-    """Of two tenants on a real node: quotas, policies, roles of a store, and their caches."""
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder with a short path on a disk: a node has sockets and images below it."""
     skip_without_node()
-    workspace = furnished(tmp_path)
+    home = Path(mkdtemp(prefix="demo-", dir="/var/tmp"))
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_as_pods_of_a_cluster_the_outputs_are_the_same(on_disk: Path, published: Callable[[StoreKind], Demo]) -> None:
+    """Of two tenants on a real node: quotas, policies, roles of a store, and their caches."""
+    workspace = furnished(on_disk)
     (workspace / "locks").symlink_to(ROOT / "locks")
 
     pods = demo(workspace, StoreKind.s3, "--cluster", "--cache", "alluxio")

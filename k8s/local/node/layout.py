@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ NODE: Final = "node1"
 DOMAIN: Final = "cluster.local"
 _INSTANCE: Final = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _SLOTS: Final = 250
+# Of the 107 bytes that a socket's path may have (unix(7)), less the longest that kubelet puts below: where it tells of resources.
+_LONGEST: Final = 107 - len("/kubelet/pod-resources/4294967295")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,16 @@ class Layout:
 
     @classmethod
     def of(cls, name: str, home: Path, binaries: Path, slot: int | None = None) -> "Layout":
-        """Raises: ConfigError for a name that cannot name a device."""
+        """Raises: ConfigError for a name that cannot name a device, or a folder whose path leaves no room for a socket's."""
         if not _INSTANCE.fullmatch(name):
             raise ConfigError("not a name for a local cluster", got=name, expected="a-z, 0-9 and '-', at most 20")
+        if len(os.fsencode(home.resolve())) > _LONGEST:
+            raise ConfigError(
+                "the path of a local cluster's folder is too long",
+                got=f"{home.resolve()}: {len(os.fsencode(home.resolve()))} bytes",
+                expected=f"at most {_LONGEST}: kubelet's sockets are below it, and the kernel takes no longer path of one",
+                next_step="use a workspace nearer to the root of the disk",
+            )
         number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % _SLOTS
         return cls(name, home.resolve(), binaries, number if slot is None else slot)
 
