@@ -30,6 +30,7 @@ A message says what is wrong, where, what was found, what was expected and the n
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 from typing import Any, ClassVar, Final
 
 from framework.masking import block, safe, shortened, visible
@@ -47,9 +48,14 @@ _NEXT: Final = (1, 2 * MAX_VALUE)
 _FURTHER: Final = "    | "
 
 
+def _said(value: object) -> str:
+    """Text and paths as they are; of all else how it is written, so that what is no text is seen to be none."""
+    return str(value) if isinstance(value, str | PurePath) else repr(value)
+
+
 def clip(value: object, limit: int = MAX_VALUE) -> str:
     """``value`` as text of at most ``limit`` characters, control characters made visible; line breaks stay."""
-    text = value if isinstance(value, str) else repr(value)
+    text = _said(value)
     if len(text) > limit:
         text = safe(text)  # half a secret would not be known for one
     return shortened("\n".join(visible(line) for line in text.split("\n")), limit)
@@ -58,7 +64,7 @@ def clip(value: object, limit: int = MAX_VALUE) -> str:
 def _part(head: str, value: object, size: tuple[int, int]) -> list[str]:
     """``value`` behind ``head``; its further lines cannot be taken for lines of ours."""
     lines, limit = size
-    text = value if isinstance(value, str) else repr(value)
+    text = _said(value)
     if lines == 1:
         return [f"{head}{shortened(visible(safe(text)), limit)}"]
     first, *more = block(text, lines=lines, limit=limit)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from framework.errors import ConfigError
 from framework.tenancy.model import Team
 from framework.tenancy.names import Names
 from framework.tenancy.places import DEFAULT_REGION, BucketStore, EfsStore
@@ -40,13 +41,21 @@ Standing: TypeAlias = Identity | Mounted | None
 
 
 def standing_of(team: Team, platform: Platform) -> Standing:
-    """As the team file and the platform's say."""
+    """As the team file and the platform's say. Raises: ConfigError for a file system of root's, as whom no pod runs."""
     match team.store:
         case BucketStore(region=region, endpoint=endpoint):
             env = {"AWS_REGION": region or DEFAULT_REGION}
             if endpoint:
                 env["AWS_ENDPOINT_URL_STS"] = endpoint
             return Identity(role_arn(platform, team.team), platform.audience, env)
+        case EfsStore(uid=0) if platform.files is not None:
+            raise ConfigError(
+                "a team's pods never run as root",
+                where=f"{team.team}.yaml: store.uid",
+                got="0",
+                expected="a user of the team's own",
+                next_step="give the folder to that user, and say its uid and gid",
+            )
         case EfsStore(root=root, uid=uid, gid=gid) if platform.files is not None:
             return Mounted(Names(team.team).claim, root, USER if uid is None else uid, USER if gid is None else gid)
     return None

@@ -11,6 +11,7 @@ from framework.tenancy.places import EfsStore
 from k8s.platform import EfsFiles, NfsExport, NodeFolder, Platform
 from k8s.render.amounts import NOMINAL
 from k8s.render.objects import TEAM_LABEL, Obj, thing
+from k8s.standing import standing_of
 
 _MODES: Final = ["ReadWriteMany"]
 
@@ -18,10 +19,11 @@ _MODES: Final = ["ReadWriteMany"]
 def volume(team: Team, platform: Platform) -> Iterator[Obj]:
     """Volume and claim; nothing for a store elsewhere, or where the platform file says nothing of file systems.
 
-    Raises: ConfigError for a team without an access point.
+    Raises: ConfigError for a team without an access point, or whose files are root's.
     """
     if not has_volume(team, platform):
         return
+    standing_of(team, platform)  # told before anything is applied
     names = Names(team.team)
     labels = {TEAM_LABEL: team.team}
     yield thing("PersistentVolume", names.volume, labels=labels, spec={

@@ -1,9 +1,11 @@
 """Messages: bounded, complete, without secrets; and the class that answers 'retry?'."""
 
+from pathlib import Path
+
 import pytest
 
 from framework import errors
-from framework.errors import MAX_LINES, FinalError, RetryableError, TeamsparkError, clip, scrub
+from framework.errors import MAX_LINES, ConfigError, FinalError, RetryableError, TeamsparkError, clip, scrub
 
 TREE = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, TeamsparkError)]
 
@@ -47,3 +49,7 @@ def test_secrets_are_masked(text: str) -> None:
 
 def test_control_characters_cannot_forge_log_lines() -> None:
     assert clip("a\x1b[31m\x00b") == "a\\x1b[31m\\x00b"
+
+
+def test_a_path_is_told_as_people_write_it() -> None:
+    assert "where: jobs/flights\n" in f"{ConfigError('x', where=Path('jobs/flights'))}\n"

@@ -153,6 +153,11 @@ def test_pods_are_its_user_there_and_a_role_in_a_bucket() -> None:
     assert standing_of(team("flights", store=EFS), PLATFORM) is None
 
 
+def test_a_file_system_of_roots_is_refused_before_anything_is_applied() -> None:
+    with pytest.raises(ConfigError, match="never run as root"):
+        team_objects(team("flights", store={**EFS, "uid": 0}), NFS)
+
+
 def test_the_platforms_file_is_checked() -> None:
     told = PLATFORM.model_dump(mode="json", exclude_none=True)
 
