@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from framework.home import cache_home
 from k8s.local.binaries import ARCHIVE, are_there
 from k8s.local.node import cgroups
 
@@ -28,10 +27,8 @@ NAME = f"c{os.getpid()}"
 
 @pytest.fixture
 def workspace() -> Iterator[Path]:
-    """On a disk: containers' file systems are not kept in memory."""
-    above = cache_home(os.environ) / "nodes"
-    above.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="cli-", dir=above, ignore_cleanup_errors=True) as name:
+    """On a disk, since containers' file systems are not kept in memory; with a short path, for sockets are below it."""
+    with tempfile.TemporaryDirectory(prefix="cli-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         (Path(name) / "k8s/teams").mkdir(parents=True)
         yield Path(name)
         run(Path(name), "cluster", "down", "--name", NAME)
