@@ -29,6 +29,7 @@ def run_dag(workspace: Path, teams: Teams, leg: Leg, *, ground: Ground) -> None:
     with interruptible():
         # Seconds, where Airflow's own answer takes a minute of starting.
         file = require_dag(workspace, leg, talk)
+        teams.team(leg.team)
         with premises(workspace, teams, ground, talk) as place:
             with kept_or_started(place, talk) as live:
                 driver = Driver(live, talk, timeout_s=PATIENCE_S)

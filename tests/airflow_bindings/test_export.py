@@ -128,13 +128,24 @@ def test_a_run_of_a_dag_that_is_not_there_starts_no_airflow(tmp_path: Path) -> N
 
 def test_a_run_of_a_file_that_does_not_load_tells_why_at_once(tmp_path: Path) -> None:
     workspace = _workspace(
-        tmp_path, flights='with DAG("flights.x", schedule=None):\n    Spark(task_id="t", job=JOB, tag="x")'
+        tmp_path, flights='with DAG("flights.x", schedule=None):\n    Spark(task_id="t", job=JOB, image="x")'
     )
 
     run = _dags(workspace, "run", "flights.x", "--date", "2013-01-01")
 
     assert run.returncode == 64
-    assert "t: tag: not supported in this version" in run.stderr
+    assert "t: image:" in run.stderr
+    assert "registry.host/path/name@sha256:<digest>" in run.stderr
+
+
+def test_a_run_of_a_team_without_a_team_file_is_refused_at_once(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path, flights=FLIGHTS)
+
+    run = _dags(workspace, "run", "flights.daily", "--date", "2013-01-01")
+
+    assert run.returncode == 64
+    assert "teamspark new team flights" in run.stderr
+    assert not (workspace / ".teamspark").exists()
 
 
 LATER = FLIGHTS.replace("schedule=None", "schedule=None, start_date=datetime(2026, 1, 1)")
