@@ -154,6 +154,7 @@ class Arguments:
     spark_conf: Any = None
     stored_as: Any = None
     size: Any = None
+    resources: Any = None
     image: Any = None
     tag: Any = None
     data: Any = None
@@ -180,7 +181,8 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     job = None if bare else _attempt(lambda: JobName.parse(given.job), wrong)
     stored = _stored(given.stored_as, wrong)
     wrong += _not_a_mapping("parameters", given.parameters)
-    wrong += _not_a_size(given.size)
+    size = given.size if given.size is not None else given.resources
+    wrong += _not_a_size(size)
     wrong += _not_an_image(given.image, given.tag)
     wrong += _not_a_program(given) if given.container else ()
     wrong += _refused("spark_conf", given.spark_conf)
@@ -198,7 +200,7 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
         tuple(outputs),
         constant,
         brought,
-        given.size,
+        size,
         given.image,
         given.tag,
         _program(given),
@@ -374,14 +376,13 @@ def _unsupported_run(place: str, run: object) -> list[str]:
 
 
 def _said_twice(given: Arguments) -> list[str]:
-    config = given.job_config
-    if not isinstance(config, Mapping):
-        return []
+    config = given.job_config if isinstance(given.job_config, Mapping) else {}
     spark = config.get("spark")
     pairs = (
         ("inputs", given.inputs, 'job_config["input"]', config.get("input")),
         ("parameters", given.parameters, 'job_config["parameters"]', config.get("parameters")),
         ("spark_conf", given.spark_conf, 'job_config["spark"]', spark),
+        ("size", given.size, "resources", given.resources),
     )
     return [
         f"{a} and {b} say the same thing twice; keep one" for a, x, b, y in pairs if x is not None and y is not None

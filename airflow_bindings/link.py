@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
-from airflow_bindings.arguments import LATER
 from airflow_bindings.contracts import Contracts, JobPorts, untyped_ports
 from airflow_bindings.edges import Arguments, Edge, TaskSpec, task_spec
 from airflow_bindings.parameters import misfits
@@ -72,7 +71,8 @@ def link(dag: Any, team: str, contracts: Contracts | None) -> dict[str, LinkedTa
         wrong += [f"{task_id}: {item}" for item in found if isinstance(item, str)]
         edges = [item for item in found if isinstance(item, LinkedEdge)]
         by_port = _by_port(task_id, edges, ports, wrong)
-        wrong += [f"{task_id}: {line}" for line in _against_contracts(spec, by_port, specs, contracts)]
+        wrong += [f"{task_id}: {line}" for line in _against_contract(spec, by_port, ports)]
+        wrong += [f"{task_id}: {line}" for line in _against_producers(ports, by_port, specs, contracts)]
         linked[task_id] = _linked_task(spec, key, by_port, ports)
     wrong += _stored_twice(linked)
     if wrong:
@@ -113,9 +113,8 @@ def specs_of(task: Any) -> TaskSpec:
             next_step="use .partial(job=..., inputs=...).expand(parameters=[...])",
         )
     arguments = {name: task.partial_kwargs.get(name) for name in ARGUMENTS}
-    unknown = {name: value for name in LATER if (value := task.partial_kwargs.get(name)) is not None}
     container = bool(getattr(task.operator_class, "runs_image", False))
-    spec = task_spec(Arguments(**arguments, unknown=unknown, container=container), where=task.task_id)
+    spec = task_spec(Arguments(**arguments, container=container), where=task.task_id)
     # Each index has its own, and whatever maps them may be known only at run time.
     return replace(spec, parameters=None)
 
@@ -209,14 +208,11 @@ def _by_port(
     return found
 
 
-def _against_contracts(
-    spec: TaskSpec,
-    by_port: Mapping[str, tuple[LinkedEdge, ...]],
-    specs: Mapping[str, TaskSpec],
-    contracts: Contracts | None,
+def _against_contract(
+    spec: TaskSpec, by_port: Mapping[str, tuple[LinkedEdge, ...]], ports: JobPorts | None
 ) -> Iterator[str]:
-    ports = contracts.ports.get(spec.name) if contracts else None
-    if contracts is None or ports is None:
+    """What the task's own job has not, or needs."""
+    if ports is None:
         return
     if ports.container != (spec.program is not None):
         yield f"{spec.job} is {_KINDS[ports.container]}"
@@ -230,11 +226,21 @@ def _against_contracts(
             yield f"job_config.output.{name}: {spec.job} has no such output; it has {', '.join(ports.outputs)}"
     if spec.parameters is not None:
         yield from misfits(ports.parameters, spec.parameters)
+
+
+def _against_producers(
+    ports: JobPorts | None,
+    by_port: Mapping[str, tuple[LinkedEdge, ...]],
+    specs: Mapping[str, TaskSpec],
+    contracts: Contracts | None,
+) -> Iterator[str]:
+    """What tasks of this run do not publish, as far as it is known what they do."""
+    known = contracts.ports if contracts else {}
     for port, item in ((port, item) for port, items in by_port.items() for item in items if item.producer):
         producer = specs[item.edge.task_id]
-        made = untyped_ports(producer.untyped) if producer.untyped else contracts.ports.get(producer.name)
+        made = untyped_ports(producer.untyped) if producer.untyped else known.get(producer.name)
         if made:
-            yield from _against_producer(item.edge, made, ports.reads.get(port))
+            yield from _against_producer(item.edge, made, ports.reads.get(port) if ports else None)
 
 
 def _against_producer(edge: Edge, made: JobPorts, wanted: InputPort | None) -> Iterator[str]:

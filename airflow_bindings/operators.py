@@ -107,6 +107,7 @@ class SparkExecutionEnvironmentOperator(EnvironmentOperator):
     ``job_config``: the same sections, and ``output``, as JSON. A section is said once, here or there.
     ``spark_conf``: Spark settings of this task, of those an author may make; the platform's own are applied after them.
     ``size``: one of the team file (``S``, ``M`` ...), for launchers of clusters; default ``S``, or the team's limits.
+    ``resources``: the same; not of a mapped task, where Airflow takes this word for its own.
     ``stored_as``: ``task`` or ``dag/task``, the names its outputs are kept under after a rename.
     ``deferrable``: wait in the triggerer; default is Airflow's ``[operators] default_deferrable``.
 
@@ -128,14 +129,12 @@ class SparkExecutionEnvironmentOperator(EnvironmentOperator):
         deferrable: bool | None = None,
         image: str | None = None,
         tag: str | None = None,
-        resources: None = None,
+        resources: str | None = None,
         size: str | None = None,
         **base: Any,
     ) -> None:
         own, unknown = split(base)
         super().__init__(**own)
-        later: dict[str, Any] = {"resources": resources}
-        unknown |= {name: value for name, value in later.items() if value is not None}
         given = Arguments(
             job=job,
             job_config=job_config,
@@ -144,6 +143,7 @@ class SparkExecutionEnvironmentOperator(EnvironmentOperator):
             spark_conf=spark_conf,
             stored_as=stored_as,
             size=size,
+            resources=resources,
             image=image,
             tag=tag,
             unknown=unknown,

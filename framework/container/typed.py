@@ -76,7 +76,7 @@ def _rewritten(batches: Iterator[pa.RecordBatch], spec: SchemaSpec, target: Path
 def _from_csv(path: Path, spec: SchemaSpec) -> Iterator[pa.RecordBatch]:
     schema = arrow_schema(spec)
     if nested := [one.name for one in spec.columns if isinstance(one.type, dict)]:
-        raise ValueError(f"CSV has no {', '.join(nested)}: write JSON Lines or Parquet")
+        raise ValueError(f"CSV cannot hold {', '.join(nested)}; write JSON Lines or Parquet")
     options = pcsv.ConvertOptions(
         column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
     )

@@ -81,7 +81,7 @@ def _require_room(sources: Sequence[Source], folder: Path) -> None:
 
 
 def _require_same(sources: Sequence[Source], folder: Path) -> None:
-    wrong = [f"{one.path}: another sha256" for one in sources if digest_of(folder / one.name) != one.digest]
+    wrong = [f"{one.path}: the sha256 differs" for one in sources if digest_of(folder / one.name) != one.digest]
     if wrong:
         raise InputCorrupt("files are not what their manifest says", where=str(folder), details=wrong,
                            next_step="run the producer again: it publishes a new attempt")  # fmt: skip
