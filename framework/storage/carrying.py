@@ -4,7 +4,7 @@ What is there already, whole, is not carried again: a second call goes on where 
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -44,16 +44,30 @@ def fetch(store: Store, moves: Iterable[Move]) -> None:
     with translated(str(wanted[0].local.parent) if wanted else "", what=_FOLDER):
         for folder in {one.local.parent for one in wanted}:
             folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(store, Carrier):
-            store.fetch(wanted)
-        else:
-            for one in wanted:
-                copied(store.readable(one.path), one.local)
+        for one in wanted:
+            if not one.bytes:
+                one.local.touch()  # an object without a byte has no range that could be asked for again
+        _fetch(store, [one for one in wanted if one.bytes])
     if late := [one for one in wanted if not _is_here(one)]:
         raise StoreUnavailable(
             "a published file did not arrive as it was published",
             where=late[0].path, got=f"{_size(late[0])} bytes", expected=f"{late[0].bytes} bytes", next_step="run again",
         )  # fmt: skip
+
+
+def _fetch(store: Store, wanted: Sequence[Move]) -> None:
+    try:
+        if isinstance(store, Carrier):
+            store.fetch(wanted)
+        else:
+            for one in wanted:
+                copied(store.readable(one.path), one.local)
+    except FileNotFoundError as error:
+        raise StoreUnavailable(
+            "a published file is gone",
+            where=str(error.filename or error),
+            next_step="run again; if it stays so, the producer has to run again",
+        ) from error
 
 
 def send(store: Depot, moves: Iterable[Move]) -> None:
