@@ -209,3 +209,24 @@ def test_rows_are_not_files(ground: Ground) -> None:
 
     with pytest.raises(DefinitionError, match="its producer published files"):
         around.prepare()
+
+
+def test_two_attempts_of_files_are_compared_file_by_file(ground: Ground) -> None:
+    from framework.cli.differences import Side, differences
+
+    ground.published()
+    log = RunLog(ground.store, KEY)
+    found = []
+    for number, text in enumerate(("b'weights'", "b'weights'", "b'WEIGHTS'"), 1):
+        again = Ground(ground.root, epoch=ground.epoch.__class__(str(number) * 16, 1, 1))
+        again.run(f"(out() / 'model.bin').write_bytes({text})", Trained)
+        newest = log.newest()
+        assert newest is not None
+        found.append(Side(ground.store, newest))
+
+    (same,) = differences(found[0], found[1])
+    (other,) = differences(found[0], found[2])
+
+    assert same.same
+    assert not other.same
+    assert "file default/model.bin: sha256" in next(other.lines())
