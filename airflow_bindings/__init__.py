@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_bindings.edges import Upstream
-    from airflow_bindings.operators import SparkExecutionEnvironmentOperator
+    from airflow_bindings.operators import ExecutionEnvironmentOperator, SparkExecutionEnvironmentOperator
     from airflow_bindings.scoped import team_scoped
 
-__all__ = ["SparkExecutionEnvironmentOperator", "Upstream", "team_scoped"]
+__all__ = ["ExecutionEnvironmentOperator", "SparkExecutionEnvironmentOperator", "Upstream", "team_scoped"]
 
-_HOMES = {"SparkExecutionEnvironmentOperator": "operators", "Upstream": "edges", "team_scoped": "scoped"}
+_HOMES = {
+    "ExecutionEnvironmentOperator": "operators",
+    "SparkExecutionEnvironmentOperator": "operators",
+    "Upstream": "edges",
+    "team_scoped": "scoped",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from airflow_bindings.context import TaskRun, task_run
 from airflow_bindings.declare import links_of
+from airflow_bindings.edges import TaskSpec
 from airflow_bindings.link import LinkedEdge, LinkedTask, link
 from airflow_bindings.settings import Settings
-from framework.config import CodeFacts, DestinationEntry, EdgeRef, ExportedConfig, JobConfig
+from framework.config import CodeFacts, ContainerFacts, DestinationEntry, EdgeRef, ExportedConfig, JobConfig
 from framework.errors import ConfigError, PolicyError, clip
 from framework.identity import Epoch, TaskKey
 from framework.sparkconf import require_allowed
@@ -52,7 +53,7 @@ def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted
         key=run.key,
         epoch=Epoch("", 0, 0),
         clear_number=run.clear_number,
-        job=str(linked.spec.job),
+        job=linked.spec.name,
         contract=linked.contract,
         parameters=_section(task, "parameters", task.parameters),
         inputs=inputs,
@@ -63,8 +64,17 @@ def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted
         workspace=str(settings.workspace),
         team_files=None if settings.team_files is None else str(settings.team_files),
         short_job=settings.short_jobs,
+        container=_container(linked.spec),
     )
     return Admitted(run, linked, told)
+
+
+def _container(spec: TaskSpec) -> ContainerFacts | None:
+    program = spec.program
+    if program is None:
+        return None
+    names = {"outputs": spec.untyped} if spec.untyped else {}
+    return ContainerFacts(image=program.image, data=program.data, command=program.local_command, **names)
 
 
 def _linked(task: Any, context: Mapping[str, Any]) -> LinkedTask:
@@ -81,7 +91,7 @@ def _require_own(run: TaskRun, linked: LinkedTask) -> None:
     team = run.key.team
     if linked.key.team != team:
         raise PolicyError("the server and the bundle name different teams", got=linked.key.team, expected=team)
-    if linked.spec.job.team not in (team, "shared"):
+    if linked.spec.job is not None and linked.spec.job.team not in (team, "shared"):
         raise PolicyError(
             "this job belongs to another team",
             where=str(run.key),

@@ -17,11 +17,8 @@ OURS: Final = (
     "stored_as",
     "deferrable",
 )
-# Of the design, and not in this version.
-LATER: Final[Mapping[str, str]] = {
-    # Airflow's own word for something else, which ``partial()`` takes apart before anybody else sees it.
-    "resources": "size= names one of the team file's sizes",
-}
+# Of an operator that runs another image, which has no Spark.
+CONTAINERS: Final = (*(name for name in OURS if name != "spark_conf"), "data", "local_command")
 
 
 @cache
@@ -42,12 +39,10 @@ def split(base: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return {name: value for name, value in base.items() if name in known}, unknown
 
 
-def refusals(unknown: Mapping[str, Any]) -> Iterator[str]:
+def refusals(unknown: Mapping[str, Any], *, container: bool = False) -> Iterator[str]:
     """One sentence for each argument of ``unknown``."""
+    own = CONTAINERS if container else OURS
     for name in unknown:
-        if name in LATER:
-            yield f"{name}: not supported in this version; {LATER[name]}"
-            continue
-        close = get_close_matches(name, (*OURS, *base_arguments()), n=1)
+        close = get_close_matches(name, (*own, *base_arguments()), n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        yield f"{name}: no argument of this operator{hint}; it takes {', '.join(OURS)}, and BaseOperator's own"
+        yield f"{name}: no argument of this operator{hint}; it takes {', '.join(own)}, and BaseOperator's own"

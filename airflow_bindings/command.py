@@ -89,6 +89,12 @@ def driver_command(settings: Settings, *, connections: bool) -> tuple[str, ...]:
     return (settings.python, "-m", settings.driver, "--config", CONFIG, "--result", RESULT, *more)
 
 
+def container_command(settings: Settings, *, connections: bool) -> tuple[str, ...]:
+    """Of a task that runs another image: both steps of ours, and what runs on this machine in its place between them."""
+    more = ("--connections", CONNECTIONS) if connections else ()
+    return (settings.python, "-m", "framework.container", "local", "--config", CONFIG, "--result", RESULT, *more)
+
+
 def driver_environment(settings: Settings, options: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a run; ``PATH`` begins with the jobs' own programs."""
     kept = {name: environ[name] for name in PASSED if name in environ}

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from framework.errors import ConfigError
 from framework.exports import JobsExport
-from framework.job import InputPort, JobContract, OutputPort
+from framework.job import UNTYPED, InputPort, JobContract, OutputPort
 
 FILE: Final = "jobs.json"
 SETTING: Final = "AIRFLOW__TEAMSPARK__CONTRACTS"
@@ -23,7 +23,7 @@ class JobPorts:
     """``inputs``: every port that takes edges, and whether it needs one. ``contract``: hash over ports and schemas.
 
     ``parameters`` is a JSON schema; ``sources`` are names in the team's ``sources.yaml``; ``reads`` and ``writes``: ports
-    and outputs by name.
+    and outputs by name. ``container``: another image fulfils it.
     """
 
     contract: str
@@ -33,6 +33,7 @@ class JobPorts:
     sources: tuple[str, ...]
     reads: Mapping[str, InputPort]
     writes: Mapping[str, OutputPort]
+    container: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +87,12 @@ def _ports(contract: JobContract) -> JobPorts:
     reads = {port.name: port for port in contract.inputs}
     writes = {port.name: port for port in contract.outputs}
     sources = tuple(port.source for port in contract.inputs if port.source)
-    return JobPorts(contract.hash, needed, tuple(writes), contract.parameters, sources, reads, writes)
+    return JobPorts(
+        contract.hash, needed, tuple(writes), contract.parameters, sources, reads, writes, contract.container
+    )
+
+
+def untyped_ports(outputs: tuple[str, ...]) -> JobPorts:
+    """What an image without a contract publishes: files, under these names."""
+    writes = {name: OutputPort(name, UNTYPED, files=True) for name in outputs}
+    return JobPorts("", {}, outputs, {}, (), {}, writes, container=True)

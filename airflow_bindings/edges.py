@@ -17,9 +17,11 @@ from framework.identity import JobName
 if TYPE_CHECKING:
     from airflow.sdk import Asset
 
-    from framework.config import DestinationEntry, JobConfig, OperatorEntry
+    from framework.config import DataMode, DestinationEntry, JobConfig, OperatorEntry
 
 RUNS: Final = ("same", "latest")
+# As ``framework.config.DataMode``.
+DATA: Final = ("copy", "volume", "uri")
 SECTIONS: Final = ("input", "output", "parameters", "spark")
 _DURATION: Final = re.compile(r"(^|\.)(wait|max_age): Input")
 _PORT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -96,16 +98,25 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """Of a task that runs another image: which, how it is given data, and what runs in its place on a laptop."""
+
+    image: str
+    data: "DataMode | None" = None
+    local_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A Spark task's definition, checked as far as it can be without its DAG.
+    """A task's definition, checked as far as it can be without its DAG. ``job`` is None for an image without a contract.
 
     ``stored``: (dag_id, task_id) under which its outputs lie, when they differ from Airflow's.
     ``outputs``: names that ``job_config["output"]`` mentions, ``destinations`` what is delivered of them.
     ``parameters``: None when they are known only at run time. ``size``: one of the team file; None for its smallest.
-    ``image`` and ``tag``: of a cluster, instead of the team file's.
+    ``image`` and ``tag``: of a cluster, instead of the team file's. ``program``: of a task that runs another image.
     """
 
-    job: JobName
+    job: JobName | None
     edges: tuple[Edge, ...] = ()
     stored: tuple[str | None, str] | None = None
     outputs: tuple[str, ...] = ()
@@ -114,22 +125,42 @@ class TaskSpec:
     size: str | None = None
     image: str | None = None
     tag: str | None = None
+    program: ProgramSpec | None = None
+
+    @property
+    def name(self) -> str:
+        """What runs: the job, or the image where it has no contract."""
+        if self.job is not None:
+            return str(self.job)
+        assert self.program is not None, "a task has a job or an image"
+        return self.program.image
+
+    @property
+    def untyped(self) -> tuple[str, ...]:
+        """The outputs of an image without a contract."""
+        return (self.outputs or ("default",)) if self.job is None else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The author's arguments of one task, unrendered. ``unknown``: those that the operator does not take."""
+    """The author's arguments of one task, unrendered. ``unknown``: those that the operator does not take. ``container``: it runs
+    another image.
+    """
 
-    job: Any
+    job: Any = None
     job_config: Any = None
     inputs: Any = None
     parameters: Any = None
     spark_conf: Any = None
     stored_as: Any = None
     size: Any = None
+    resources: Any = None
     image: Any = None
     tag: Any = None
+    data: Any = None
+    local_command: Any = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    container: bool = False
 
 
 def task_spec_or_error(given: Arguments, *, where: str) -> TaskSpec | ConfigError:
@@ -142,24 +173,38 @@ def task_spec_or_error(given: Arguments, *, where: str) -> TaskSpec | ConfigErro
 
 def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     """The definition in ``given``. Raises: ConfigError with every mistake and its place."""
-    wrong = list(refusals(given.unknown))
+    wrong = list(refusals(given.unknown, container=given.container))
     config = _job_config(given.job_config, wrong)
     wrong += _said_twice(given)
     edges = [*_python_edges(given.inputs, wrong), *(_json_edges(config) if config else ())]
-    job = _attempt(lambda: JobName.parse(given.job), wrong)
+    bare = given.container and given.job is None
+    job = None if bare else _attempt(lambda: JobName.parse(given.job), wrong)
     stored = _stored(given.stored_as, wrong)
     wrong += _not_a_mapping("parameters", given.parameters)
-    wrong += _not_a_size(given.size)
+    size = given.size if given.size is not None else given.resources
+    wrong += _not_a_size(size)
     wrong += _not_an_image(given.image, given.tag)
+    wrong += _not_a_program(given) if given.container else ()
     wrong += _refused("spark_conf", given.spark_conf)
     wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
-    if wrong or job is None:
+    if wrong or (job is None and not bare):
         raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
     parameters = given.parameters if given.parameters is not None else config.parameters if config else {}
     constant = parameters if isinstance(parameters, Mapping) else None
     outputs = config.output if config else {}
     brought = {name: options.destinations for name, options in outputs.items() if options.destinations}
-    return TaskSpec(job, tuple(edges), stored, tuple(outputs), constant, brought, given.size, given.image, given.tag)
+    return TaskSpec(
+        job,
+        tuple(edges),
+        stored,
+        tuple(outputs),
+        constant,
+        brought,
+        size,
+        given.image,
+        given.tag,
+        _program(given),
+    )
 
 
 def _not_a_size(size: Any) -> list[str]:
@@ -185,6 +230,26 @@ def _not_an_image(image: Any, tag: Any) -> list[str]:
         given = [f"{name}: {one!r}" for name, one in (("image", image), ("tag", tag)) if one is not None]
         return [f"{', '.join(given)}; {error}"]
     return []
+
+
+def _not_a_program(given: Arguments) -> Iterator[str]:
+    command = given.local_command
+    if given.image is None:
+        yield 'image: missing; it says which program runs: image="registry.example.org/team/tool", tag="1.2"'
+    if given.data not in (None, *DATA):
+        yield f"data: {clip(repr(given.data), 40)}; expected one of {', '.join(DATA)}"
+    if isinstance(command, str) or not all(isinstance(word, str) for word in command or ()):
+        yield f'local_command: a list of words such as ["python", "score.py"], got {clip(repr(command), 80)}'
+
+
+def _program(given: Arguments) -> ProgramSpec | None:
+    if not given.container:
+        return None
+    from framework.tenancy.images import wished
+
+    image = wished(given.image, given.tag, None)
+    assert image is not None, "a program without an image was refused"
+    return ProgramSpec(image, given.data, tuple(given.local_command or ()))
 
 
 def _is_text(given: Any) -> bool:
@@ -311,14 +376,13 @@ def _unsupported_run(place: str, run: object) -> list[str]:
 
 
 def _said_twice(given: Arguments) -> list[str]:
-    config = given.job_config
-    if not isinstance(config, Mapping):
-        return []
+    config = given.job_config if isinstance(given.job_config, Mapping) else {}
     spark = config.get("spark")
     pairs = (
         ("inputs", given.inputs, 'job_config["input"]', config.get("input")),
         ("parameters", given.parameters, 'job_config["parameters"]', config.get("parameters")),
         ("spark_conf", given.spark_conf, 'job_config["spark"]', spark),
+        ("size", given.size, "resources", given.resources),
     )
     return [
         f"{a} and {b} say the same thing twice; keep one" for a, x, b, y in pairs if x is not None and y is not None

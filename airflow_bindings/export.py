@@ -149,7 +149,7 @@ def _tasks(bag: Any) -> Iterator[TaskEdges]:
             inputs = {port: tuple(_ref(item) for item in items) for port, items in task.inputs.items()}
             yield TaskEdges(
                 task=task.key,
-                job=str(task.spec.job),
+                job=None if task.spec.job is None else str(task.spec.job),
                 contract=task.contract,
                 inputs=inputs,
                 destinations=task.spec.destinations,

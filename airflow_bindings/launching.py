@@ -5,26 +5,34 @@ The rest of a task's life is the same for both. Kubernetes' client is imported w
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_bindings.admission import Admitted
-from airflow_bindings.command import credentials_of, driver_command, driver_environment, submit_options
+from airflow_bindings.command import (
+    container_command,
+    credentials_of,
+    driver_command,
+    driver_environment,
+    submit_options,
+)
 from airflow_bindings.edges import TaskSpec
 from airflow_bindings.onboarding.rows import KUBERNETES
 from airflow_bindings.settings import DRIVER, Settings
 from airflow_bindings.state import LaunchState
 from framework.config import CodeFacts
+from framework.container.layout import POD
 from framework.errors import ConfigError, SetupError, clip
 from framework.job.digest import tree_digest
-from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest
+from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest, Program
 from framework.launch.local import LocalLauncher
 from framework.tenancy.images import wished
 from framework.tenancy.kept import load_last_whole
-from framework.tenancy.model import Teams
+from framework.tenancy.model import Team, Teams
 from framework.tenancy.names import Names
+from framework.tenancy.places import BucketStore
 
 
 class Site(Protocol):
@@ -59,13 +67,30 @@ class Beside:
             key=run.key,
             epoch=state.epoch,
             clear_number=run.clear_number,
-            command=driver_command(settings, connections=connections is not None),
+            command=self._command(admitted, connections=connections is not None),
             config=admitted.config(state.epoch),
-            env=driver_environment(settings, submit_options(run.key.team, name=name), os.environ),
+            env=driver_environment(settings, self._spark(admitted, name), os.environ),
             directory=settings.workspace,
             connections=connections,
             credentials=credentials_of(settings, run.key.team),
         )
+
+    def _command(self, admitted: Admitted, *, connections: bool) -> tuple[str, ...]:
+        """Raises: ConfigError for an image with nothing to run here in its place."""
+        program = admitted.told.container
+        if program is None:
+            return driver_command(self.settings, connections=connections)
+        if not program.command:
+            raise ConfigError(
+                "an image needs a cluster, and this task has no command to run here in its place",
+                where=str(admitted.run.key),
+                got=program.image,
+                next_step='add local_command=["python", "score.py"], or run it as a pod: teamspark dags run ... --cluster',
+            )
+        return container_command(self.settings, connections=connections)
+
+    def _spark(self, admitted: Admitted, name: str) -> tuple[str, ...]:
+        return () if admitted.told.container else submit_options(admitted.run.key.team, name=name)
 
 
 @dataclass(frozen=True)
@@ -97,7 +122,7 @@ class OnCluster:
 
     def request(self, admitted: Admitted, state: LaunchState, connections: bytes | None) -> LaunchRequest:
         from k8s.images.parts import PACKAGES
-        from k8s.launch.pods import FILES, PLATFORM
+        from k8s.launch.parts import FILES, PLATFORM
         from k8s.launch.sizes import resources_of
 
         run, teams = admitted.run, self.teams
@@ -105,8 +130,11 @@ class OnCluster:
         words = ("driver",) if self.settings.driver == DRIVER else ("python3", "-m", self.settings.driver)
         more = ("--connections", CONNECTIONS) if connections is not None else ()
         team, spec = teams.team(self.team), admitted.linked.spec
-        image = state.image or _wished(spec, team.image, where=teams.file(self.team))
-        resources = resources_of(team, spec.size, image=image, file=teams.file(self.team))
+        file = teams.file(self.team)
+        # What a retry runs is what the first try ran: of a program, its own image.
+        image = team.image if spec.program else state.image or _wished(spec, team.image, where=file)
+        resources = resources_of(team, spec.size, image=image, file=file)
+        program = _program(admitted, team, state.image, connections=more)
         # Of what is there as the run is launched; where the worker has DAG files only there is nothing to compare.
         code = CodeFacts(image=resources.image, digest=tree_digest(self.settings.workspace / "jobs", self.team))
         return LaunchRequest(
@@ -117,7 +145,8 @@ class OnCluster:
             command=(*words, "--config", CONFIG, "--result", RESULT, "--platform", f"{FILES}/{PLATFORM}", *more),
             config=admitted.config(state.epoch, workspace=PACKAGES, team_files=f"{FILES}/teams", code=code),
             connections=connections,
-            resources=resources,
+            resources=resources if program is None else replace(resources, executors=0),
+            program=program,
             files=dict(self._team_files(admitted)),
         )
 
@@ -129,6 +158,25 @@ class OnCluster:
         read = {edge.team for edges in admitted.told.inputs.values() for edge in edges}
         for name in sorted({admitted.run.key.team, *read}):
             yield f"teams/{name}.yaml", as_yaml(as_in_cluster(self.teams.team(name), self.platform))
+
+
+def _program(admitted: Admitted, team: Team, pinned: str | None, *, connections: tuple[str, ...]) -> Program | None:
+    """The task's own image between two steps of ours. Raises: ConfigError for one that the team may not run."""
+    told, spec = admitted.told, admitted.linked.spec
+    if told.container is None:
+        return None
+    image = pinned or told.container.image
+    if team.images and not team.may_run(image):
+        raise ConfigError(
+            "this image is not one of the team's", where=str(told.key), got=image, expected=", ".join(team.images),
+            next_step="push it below one of these, or add its registry to images in the team file",
+        )  # fmt: skip
+    words = ("python3", "-m", "framework.container")
+    files = ("--config", CONFIG, "--result", RESULT, *connections)
+    data = told.container.data or ("copy" if isinstance(team.store, BucketStore) else "volume")
+    outputs = admitted.linked.outputs or spec.untyped
+    env = POD.variables(told.inputs, outputs)
+    return Program(image, (*words, "prepare", *files), (*words, "publish", *files), env, opens_uris=data == "uri")
 
 
 def _wished(spec: TaskSpec, default: str | None, *, where: str) -> str | None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
-from airflow_bindings.arguments import LATER
-from airflow_bindings.contracts import Contracts, JobPorts
+from airflow_bindings.contracts import Contracts, JobPorts, untyped_ports
 from airflow_bindings.edges import Arguments, Edge, TaskSpec, task_spec
 from airflow_bindings.parameters import misfits
 from framework.errors import ConfigError
@@ -17,7 +16,7 @@ from framework.identity import TaskKey
 from framework.job import InputPort, other_kind
 from framework.schema.compare import missing_for
 
-ARGUMENTS: Final = tuple(one.name for one in fields(Arguments) if one.name != "unknown")
+ARGUMENTS: Final = tuple(one.name for one in fields(Arguments) if one.name not in ("unknown", "container"))
 MAPPABLE: Final = frozenset({"parameters"})
 
 
@@ -39,7 +38,7 @@ class LinkedEdge:
 class LinkedTask:
     """A Spark task with its place among the others. ``inputs`` by port, unions in the order written.
 
-    ``sources``: those of the job, by name; None where nobody exported them.
+    ``sources``: those of the job, by name; None where nobody exported them. ``outputs``: those of its contract, where one is known.
     """
 
     spec: TaskSpec
@@ -47,6 +46,7 @@ class LinkedTask:
     inputs: Mapping[str, tuple[LinkedEdge, ...]]
     contract: str | None = None
     sources: tuple[str, ...] | None = None
+    outputs: tuple[str, ...] = ()
 
 
 def is_spark(task: Any) -> bool:
@@ -64,14 +64,15 @@ def link(dag: Any, team: str, contracts: Contracts | None) -> dict[str, LinkedTa
     linked = {}
     for task_id, spec in specs.items():
         key = _stored_key(spec, team, dag.dag_id, task_id)
-        ports = contracts.ports.get(str(spec.job)) if contracts is not None else None
-        if contracts is not None and ports is None:
+        ports = contracts.ports.get(spec.name) if contracts is not None else None
+        if contracts is not None and ports is None and spec.job is not None:
             wrong.append(f"{task_id}: {_no_such_job(spec, contracts)}")
         found = [_resolve(dag, team, task_id, edge, specs) for edge in spec.edges]
         wrong += [f"{task_id}: {item}" for item in found if isinstance(item, str)]
         edges = [item for item in found if isinstance(item, LinkedEdge)]
         by_port = _by_port(task_id, edges, ports, wrong)
-        wrong += [f"{task_id}: {line}" for line in _against_contracts(spec, by_port, specs, contracts)]
+        wrong += [f"{task_id}: {line}" for line in _against_contract(spec, by_port, ports)]
+        wrong += [f"{task_id}: {line}" for line in _against_producers(ports, by_port, specs, contracts)]
         linked[task_id] = _linked_task(spec, key, by_port, ports)
     wrong += _stored_twice(linked)
     if wrong:
@@ -84,7 +85,7 @@ def _linked_task(
 ) -> LinkedTask:
     if ports is None:
         return LinkedTask(spec, key, by_port)
-    return LinkedTask(spec, key, by_port, ports.contract, ports.sources)
+    return LinkedTask(spec, key, by_port, ports.contract, ports.sources, ports.outputs)
 
 
 def definition_mistakes(dag: Any) -> list[str]:
@@ -112,8 +113,8 @@ def specs_of(task: Any) -> TaskSpec:
             next_step="use .partial(job=..., inputs=...).expand(parameters=[...])",
         )
     arguments = {name: task.partial_kwargs.get(name) for name in ARGUMENTS}
-    unknown = {name: value for name in LATER if (value := task.partial_kwargs.get(name)) is not None}
-    spec = task_spec(Arguments(**arguments, unknown=unknown), where=task.task_id)
+    container = bool(getattr(task.operator_class, "runs_image", False))
+    spec = task_spec(Arguments(**arguments, container=container), where=task.task_id)
     # Each index has its own, and whatever maps them may be known only at run time.
     return replace(spec, parameters=None)
 
@@ -207,15 +208,14 @@ def _by_port(
     return found
 
 
-def _against_contracts(
-    spec: TaskSpec,
-    by_port: Mapping[str, tuple[LinkedEdge, ...]],
-    specs: Mapping[str, TaskSpec],
-    contracts: Contracts | None,
+def _against_contract(
+    spec: TaskSpec, by_port: Mapping[str, tuple[LinkedEdge, ...]], ports: JobPorts | None
 ) -> Iterator[str]:
-    ports = contracts.ports.get(str(spec.job)) if contracts else None
-    if contracts is None or ports is None:
+    """What the task's own job has not, or needs."""
+    if ports is None:
         return
+    if ports.container != (spec.program is not None):
+        yield f"{spec.job} is {_KINDS[ports.container]}"
     for name in by_port.keys() - ports.inputs.keys():
         yield f"inputs.{name}: {spec.job} has no such port{_nearest(name, ports.inputs)}; it has {_names(ports)}"
     for name, needed in ports.inputs.items():
@@ -226,10 +226,21 @@ def _against_contracts(
             yield f"job_config.output.{name}: {spec.job} has no such output; it has {', '.join(ports.outputs)}"
     if spec.parameters is not None:
         yield from misfits(ports.parameters, spec.parameters)
+
+
+def _against_producers(
+    ports: JobPorts | None,
+    by_port: Mapping[str, tuple[LinkedEdge, ...]],
+    specs: Mapping[str, TaskSpec],
+    contracts: Contracts | None,
+) -> Iterator[str]:
+    """What tasks of this run do not publish, as far as it is known what they do."""
+    known = contracts.ports if contracts else {}
     for port, item in ((port, item) for port, items in by_port.items() for item in items if item.producer):
-        made = contracts.ports.get(str(specs[item.edge.task_id].job))
+        producer = specs[item.edge.task_id]
+        made = untyped_ports(producer.untyped) if producer.untyped else known.get(producer.name)
         if made:
-            yield from _against_producer(item.edge, made, ports.reads.get(port))
+            yield from _against_producer(item.edge, made, ports.reads.get(port) if ports else None)
 
 
 def _against_producer(edge: Edge, made: JobPorts, wanted: InputPort | None) -> Iterator[str]:
@@ -241,6 +252,12 @@ def _against_producer(edge: Edge, made: JobPorts, wanted: InputPort | None) -> I
         other = other_kind(wanted, given)
         for line in (*([other] if other else []), *missing_for(wanted.schema, given.schema)):
             yield f"{edge.place}: output '{edge.output}' of task '{edge.task_id}' does not fit: {line}"
+
+
+_KINDS: Final = {
+    True: "a Contract, which an image fulfils: use ExecutionEnvironmentOperator",
+    False: "a Spark job, which no other image runs: use SparkExecutionEnvironmentOperator, or make it a Contract",
+}
 
 
 def _stored_twice(linked: Mapping[str, LinkedTask]) -> Iterator[str]:

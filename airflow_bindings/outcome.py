@@ -80,7 +80,7 @@ def decide(status: Status, state: LaunchState, patience: Patience, *, now: float
     found = _verdict(status, result, seen)
     if _was_lost(status, result):
         return _after_loss(status, state, patience, now, found)
-    if status.exit_code == NOT_YET:
+    if status.exit_code == NOT_YET and result is not None:
         return _after_not_yet(status, result, state, patience, now)
     return Stop(_failure(status, result, found))
 

@@ -255,7 +255,7 @@ class Life:
 
     def _seen(self, status: Status) -> Seen:
         """What there is to be seen of a run that ended badly. A cluster that is away then takes nothing from its own error."""
-        if status.phase not in ENDED_BADLY or status.exit_code == NOT_YET:
+        if status.phase not in ENDED_BADLY or (status.exit_code == NOT_YET and status.result is not None):
             return Seen()
         where: Where = "machine" if self.settings.launcher == "local" else "cluster"
         log = self.launcher.log(self._name, offset=-END_BYTES).decode(errors="replace")

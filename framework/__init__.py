@@ -7,14 +7,16 @@ next to nothing where no job is defined. Nothing below this package knows Airflo
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from framework.job.model import Job
-    from framework.job.ports import Frame, Input, Output, Source, Table
+    from framework.job.model import Contract, Job
+    from framework.job.ports import Files, Frame, Input, Output, Source, Table
     from framework.job.run import Run
     from framework.schema.model import Schema
     from framework.schema.types import Drop, Float32, Int8, Int16, Int32, Warn
 
 _HOMES: Final = {
+    "Contract": "framework.job.model",
     "Drop": "framework.schema.types",
+    "Files": "framework.job.ports",
     "Float32": "framework.schema.types",
     "Frame": "framework.job.ports",
     "Input": "framework.job.ports",
@@ -31,7 +33,9 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "Contract",
     "Drop",
+    "Files",
     "Float32",
     "Frame",
     "Input",

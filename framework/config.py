@@ -16,6 +16,10 @@ from framework.records import Record
 MAX_RESULT_BYTES: Final = 4096
 
 RunChoice = Literal["same", "latest"]
+DataMode = Literal["copy", "volume", "uri"]
+"""How a container is given data: copied into a folder of its own, linked into one from a file system that it shares with the store,
+or named by URIs that its own tools open.
+"""
 Verdict = Literal["published", "resumed", "superseded", "not_yet", "failed"]
 JsonValue = Any
 
@@ -95,6 +99,17 @@ class RunFacts(Record):
     zone: str = "UTC"
 
 
+class ContainerFacts(Record):
+    """What a run of another ``image`` is told besides. ``outputs``: names, where no contract has them. ``command``: what runs in
+    place of the image, where there are none.
+    """
+
+    image: str
+    data: DataMode | None = None
+    outputs: tuple[str, ...] = ("default",)
+    command: tuple[str, ...] = ()
+
+
 class CodeFacts(Record):
     """The code that a run should find, where it is a copy: the ``image`` it runs in, and the ``digest`` of the team's jobs where
     its task was started.
@@ -108,7 +123,8 @@ class ExportedConfig(Record):
     """Everything a driver is told.
 
     ``destinations`` by output; a connection is named here, never held. ``team_files``: where these are, when not in
-    ``workspace``. ``short_job``: starting counts more than running, so the JVM compiles quickly.
+    ``workspace``. ``short_job``: starting counts more than running, so the JVM compiles quickly. ``container``: of a run that is
+    another image's; its ``job`` is a ``Contract``, or the image where it has none.
     """
 
     version: Literal[1] = 1
@@ -127,6 +143,7 @@ class ExportedConfig(Record):
     team_files: str | None = None
     short_job: bool = False
     code: CodeFacts = CodeFacts()
+    container: ContainerFacts | None = None
 
 
 class OutputFacts(Record):

@@ -49,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     try:
         platform = platform_settings(arguments.platform, os.environ)
-        result, code = run_exported(config, _taken(arguments.connections), platform), 0
+        result, code = run_exported(config, taken(arguments.connections), platform), 0
     except TeamsparkError as error:
         result, code = failed(config, error), error.exit_code
     except KeyboardInterrupt:
         # No result: whoever waits for one takes the run for lost, which is what it is.
         print("interrupted", file=sys.stderr)
         return 130
-    _leave(result, arguments.result)
+    leave(result, arguments.result)
     print("\n".join(lines(result)), file=sys.stderr if code else sys.stdout)
     return code
 
@@ -124,7 +124,7 @@ def _session(
     return recorder.session(settings, open_session)
 
 
-def _taken(path: Path | None) -> Connections:
+def taken(path: Path | None) -> Connections:
     """What was handed over. Its file goes once it is read; where it is mounted from elsewhere, its owner removes it."""
     if path is None:
         return NONE
@@ -134,7 +134,8 @@ def _taken(path: Path | None) -> Connections:
     return found
 
 
-def _leave(result: RunResult, path: Path) -> None:
+def leave(result: RunResult, path: Path) -> None:
+    """Write the result where whoever started this process looks for it."""
     if path.exists():  # made by whoever reads it once this process has ended; it cannot be replaced
         path.write_bytes(result.message_bytes())
         return

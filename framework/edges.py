@@ -34,6 +34,10 @@ class PinnedRun:
         return SchemaSpec.from_json(self.published.output(self.output).schema_)
 
     @property
+    def untyped(self) -> bool:
+        return self.published.output(self.output).untyped
+
+    @property
     def rows(self) -> int:
         return self.published.output(self.output).rows
 

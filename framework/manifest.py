@@ -45,6 +45,7 @@ def _check_keep(text: str) -> str:
 
 Count = Annotated[int, Field(ge=0)]
 OutputName = Annotated[str, AfterValidator(_check_name)]
+Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 Token = Annotated[str, Field(pattern=r"\A[0-9a-f]{32}\z")]
 
 
@@ -73,7 +74,7 @@ class Claim(_Record):
 class FileEntry(_Part):
     """A data file: ``path`` is relative to the attempt's directory and begins with the output's name.
 
-    ``rows`` is None while they have not been counted.
+    ``rows`` is None while they have not been counted, and of files that nobody typed.
     """
 
     path: Annotated[str, AfterValidator(_check_relative)]
@@ -96,6 +97,7 @@ class OutputEntry(_Part):
 
     ``keep``: how long it is kept once published (``P30D``); None: for good. ``table``: its files are this run's share of
     a table of many runs, and lie below that; ``stats`` is then Delta's JSON about each of them, in their order.
+    ``untyped``: files without a schema, whose rows nobody counted; ``digests`` is then the sha256 of each, in their order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
@@ -110,11 +112,16 @@ class OutputEntry(_Part):
     keep: Annotated[str, AfterValidator(_check_keep)] | None = None
     table: bool = False
     stats: tuple[str, ...] = ()
+    untyped: bool = False
+    digests: tuple[Sha256, ...] = ()
 
     @model_validator(mode="after")
     def _of_each_file(self) -> Self:
-        if self.stats and len(self.stats) != len(self.files):
-            raise ValueError(f"statistics of {len(self.stats)} files, and {len(self.files)} files")
+        for name, told in (("statistics", self.stats), ("digests", self.digests)):
+            if told and len(told) != len(self.files):
+                raise ValueError(f"{name} of {len(told)} files, and {len(self.files)} files")
+        if self.untyped and len(self.digests) != len(self.files):
+            raise ValueError("files without a schema, and without their digests")
         return self
 
 

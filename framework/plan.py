@@ -6,12 +6,13 @@ never data, and starts no JVM.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from framework.config import EdgeRef, ExportedConfig
 from framework.edges import PinnedRun, pin_runs, pin_table
 from framework.errors import ContractSkew, DefinitionError, NotYet, SchemaMismatch, TeamsparkError, together
-from framework.job import InputPort, JobContract, Run
+from framework.job import NO_ROWS, InputPort, JobContract, Run
 from framework.schema.compare import missing_for
 from framework.schema.spec import SchemaSpec
 from framework.sources import Listing, Query, freeze
@@ -91,10 +92,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fixture:
-    """Complete rows of a port's schema, by column name. ``origin``: the file or test they stand in."""
+    """Complete rows of a port's schema, by column name; for a port of files the folder that holds them. ``origin``: the file or
+    test they stand in.
+    """
 
     rows: tuple[Mapping[str, Any], ...]
     origin: str
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def _table_mistakes(request: PlanRequest, world: World) -> Iterator[TeamsparkErr
 
 def _resolve(port: InputPort, request: PlanRequest, run: Run, world: World) -> PlannedInput:
     if port.name in request.fixtures:
-        return FixtureInput(port, request.fixtures[port.name])
+        return _fixture(port, request.fixtures[port.name])
     if port.source:
         found = freeze(port.source, world.teams, run, world.connections)
         return QueryInput(port, found) if isinstance(found, Query) else SourceInput(port, found)
@@ -202,8 +206,22 @@ def _resolve(port: InputPort, request: PlanRequest, run: Run, world: World) -> P
         return AbsentInput(port) if port.optional else _no_indices(port, edges)
     for read in reads:
         got = f"{read.published.key} attempt {read.published.number}, output '{read.output}'"
+        if read.untyped and not port.files:
+            raise DefinitionError(
+                f"input '{port.name}' has rows, and its producer published files", where=got, next_step=NO_ROWS
+            )
         _require_schema(port, read.schema, got, request.config.job)
     return RunInput(port, reads)
+
+
+def _fixture(port: InputPort, fixture: Fixture) -> FixtureInput:
+    if port.files != (fixture.folder is not None):
+        raise DefinitionError(
+            f"input '{port.name}' is {'a folder of files' if port.files else 'rows'}",
+            where=fixture.origin,
+            next_step="give a folder to a port of Files, rows to all others",
+        )
+    return FixtureInput(port, fixture)
 
 
 def _tables(port: InputPort, edges: tuple[EdgeRef, ...], config: ExportedConfig, world: World) -> PlannedInput:

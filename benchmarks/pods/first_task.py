@@ -22,7 +22,7 @@ from framework.identity import Epoch, RunKey
 from framework.launch.base import CONFIG, RESULT, LaunchRequest, Resources, Share
 from framework.tenancy.render import as_yaml
 from k8s.images.parts import PACKAGES
-from k8s.launch.pods import FILES, PLATFORM
+from k8s.launch.parts import FILES, PLATFORM
 
 ROUNDS: Final = 9
 SIZE: Final = Share("800m", "1Gi")

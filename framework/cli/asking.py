@@ -1,6 +1,7 @@
 """From what the command line says of one run to a request that can be planned: job, parameters, inputs, date."""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework.cli.addresses import parse_output
 from framework.cli.options import lists, pairs
-from framework.config import EdgeRef
+from framework.config import ContainerFacts, EdgeRef
 from framework.errors import ConfigError
 from framework.identity import JobName
-from framework.job import Job, Signature, build_job, load_job, signature_of
+from framework.job import Contract, Job, Signature, build_job, load_job, signature_of
 from framework.laptop import LaptopRun, laptop_config
 from framework.plan import Fixture, PlanRequest
 from framework.sparkconf import require_allowed
@@ -35,6 +36,7 @@ class Ask:
     fixtures: Path | None = None
     parameters: tuple[str, ...] = ()
     conf: tuple[str, ...] = ()
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Prepared:
     case: "Case | None"
     notes: tuple[str, ...] = ()
     """What a person should know of it: columns that nobody stated."""
+    command: tuple[str, ...] = ()
+    """What runs here in place of the image that fulfils a ``Contract``."""
 
 
 def prepare(ask: Ask, workspace: Path) -> Prepared:
@@ -78,9 +82,28 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
         inputs=edges,
         spark_conf=conf,
     )
+    command = _command(ask, job_class)
     config = laptop_config(asked, workspace)
+    if command:
+        config = config.model_copy(update={"container": ContainerFacts(image="", command=command)})
     notes = tuple(_invented(fixtures, lists(ask.inputs, option="--input"), signature))
-    return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case, notes)
+    return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case, notes, command)
+
+
+def _command(ask: Ask, job: type[Job]) -> tuple[str, ...]:
+    """Raises: ConfigError for a Contract without one, and for one without a Contract."""
+    if not issubclass(job, Contract):
+        if ask.command is not None:
+            raise ConfigError("--command is for a Contract; Spark runs this job", where=ask.job)
+        return ()
+    words = tuple(shlex.split(ask.command)) if ask.command is not None else job.local_command
+    if not words:
+        raise ConfigError(
+            "this is a Contract: an image fulfils it, on a cluster, and there is no command to run here in its place",
+            where=ask.job,
+            next_step='--command \'python score.py\', or local_command: ClassVar = ("python", "score.py") in the class',
+        )
+    return words
 
 
 def parse_date(text: str) -> date | datetime:
@@ -159,9 +182,18 @@ def _inputs(
                 got=f"--input {name}=",
                 next_step=f"--input {name}=FILE, or --input {name}=team/dag/task[:output]",
             )
-    files = {name: path for name, texts in given.items() if (path := _file_of(name, texts)) is not None}
-    edges = {name: tuple(map(_edge, texts)) for name, texts in given.items() if name not in files}
-    return {**dict(_fixtures(signature, case, without=given)), **_rows(signature, files)}, edges
+    folders = {
+        name: texts for name, texts in given.items() if signature.contract.input(name).files and _is_folder(texts)
+    }
+    rows = {name: texts for name, texts in given.items() if name in signature.inputs}
+    files = {name: path for name, texts in rows.items() if (path := _file_of(name, texts)) is not None}
+    edges = {name: tuple(map(_edge, texts)) for name, texts in given.items() if name not in {*files, *folders}}
+    laid = {name: Fixture((), texts[0], Path(texts[0]).absolute()) for name, texts in folders.items()}
+    return {**dict(_fixtures(signature, case, without=given)), **_rows(signature, files), **laid}, edges
+
+
+def _is_folder(texts: tuple[str, ...]) -> bool:
+    return len(texts) == 1 and Path(texts[0]).is_dir()
 
 
 def _fixtures(
@@ -191,7 +223,7 @@ def _invented(
     from framework.testing.cases import stated_rows
 
     for name in given:
-        if name not in fixtures:
+        if name not in fixtures or fixtures[name].folder is not None:
             continue
         stated = stated_rows(Path(fixtures[name].origin), signature.inputs[name])
         known = {column for row in stated for column in row}

@@ -30,6 +30,9 @@ class Side(NamedTuple):
         return f"{self.published.key}@{self.published.number}"
 
 
+_NO_ROWS: Final = ContentHash(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Rows with the same key and other values, and rows whose key only one side has: how many, and some of the keys."""
@@ -109,6 +112,8 @@ def _compare(name: str, first: Side, second: Side) -> Difference:
         if name not in {entry.name for entry in side.published.manifest.outputs}:
             return Difference(name, (f"only {other} has this output",))
     entries = first.published.output(name), second.published.output(name)
+    if entries[0].untyped or entries[1].untyped:
+        return Difference(name, tuple(_files_that_differ(*entries)), hashes=(_NO_ROWS, _NO_ROWS))
     specs = SchemaSpec.from_json(entries[0].schema_), SchemaSpec.from_json(entries[1].schema_)
     facts = (*_schema(*specs), *_checks(*entries))
     rows = entries[0].rows, entries[1].rows
@@ -118,6 +123,22 @@ def _compare(name: str, first: Side, second: Side) -> Difference:
     hashes = hash_files(files[0], specs[0]), hash_files(files[1], specs[1])
     keys, notes = (None, ()) if hashes[0] == hashes[1] else _keys(files, specs[0], max(rows))
     return Difference(name, facts, rows, hashes, keys, notes)
+
+
+def _files_that_differ(first: OutputEntry, second: OutputEntry) -> Iterator[str]:
+    """Of outputs that nobody typed: a line for each file that only one has, or that is another."""
+    if first.untyped != second.untyped:
+        yield f"{'files' if first.untyped else 'rows'} and {'files' if second.untyped else 'rows'}"
+        return
+    one, other = (
+        {file.path: digest for file, digest in zip(entry.files, entry.digests, strict=True)}
+        for entry in (first, second)
+    )
+    for path in sorted({*one, *other}):
+        if path not in one or path not in other:
+            yield f"file {path}: only {'the first' if path in one else 'the second'} has it"
+        elif one[path] != other[path]:
+            yield f"file {path}: sha256 {one[path][:12]} and {other[path][:12]}"
 
 
 def _shape(spec: SchemaSpec) -> list[tuple[str, object]]:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from framework.cli.asking import Prepared
 from framework.cli.progress import Bar
 from framework.config import ExportedConfig, RunResult
+from framework.container.laptop import Command, locally, own_environment, workspace_layout
+from framework.container.steps import Around
 from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
 from framework.runner import RunOptions, execute
 from framework.runner.events import Recorder
+from framework.runner.stopwatch import Stopwatch
 from framework.runner.stores import endpoints, jar_sets
 from framework.spark.archive import archive_home
 from framework.spark.settings import SessionSettings
@@ -56,6 +59,8 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
     Raises: every leaf of TeamsparkError.
     """
+    if prepared.command:
+        return _run_program(prepared, world, workspace, bar)
     settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
     assert settings.log is not None
     access = partial(store_access, endpoints(prepared.request, world), jars=jar_sets(prepared.request))
@@ -72,6 +77,13 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
         raise
     settings.log.unlink(missing_ok=True)
     return result
+
+
+def _run_program(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> RunResult:
+    """A Contract's command, between the two steps of any container."""
+    command = Command(prepared.command, workspace, own_environment("volume"))
+    with workspace_layout() as layout:
+        return locally(Around(prepared.request, world, layout, "volume", who(), Stopwatch(bar.phase)), command)
 
 
 def _open(

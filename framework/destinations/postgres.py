@@ -89,6 +89,11 @@ class PostgresTable:
     connection: Connection = field(repr=False)
 
     def rehearse(self, schema: SchemaSpec) -> None:
+        if not schema.columns:
+            raise SchemaMismatch(
+                "files have no rows that a table could hold", where=self.place, expected="an output with a schema",
+                next_step="deliver it to a path or a bucket, or type it: a Contract with Frame[S]",
+            )  # fmt: skip
         with connected(self.connection, self.place) as connection:
             self._require_fit(connection, schema)
 

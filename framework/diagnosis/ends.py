@@ -33,6 +33,8 @@ REASONS: Final[Mapping[Reason, Meaning]] = {
     Reason.STARTING: Meaning("starting", "the container of the {side} is being made", "nothing", again=True),
     Reason.NODE: Meaning("no node", "no node has room for the {side}", "node", again=True),
     Reason.QUOTA: Meaning("quota", "the team's quota has no room for the {side}", "quota", again=True),
+    Reason.PROGRAM: Meaning("program", "the image's own program failed", "program", again=True),
+    Reason.ROOT: Meaning("root", "the image runs as root, or as a user without a number", "root"),
     Reason.POLICY: Meaning("policy", "the {side} is not admitted", "policy"),
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 Where: TypeAlias = Literal["cluster", "machine"]
-Side: TypeAlias = Literal["driver", "executor"]
+Side: TypeAlias = Literal["driver", "executor", "program"]
 
 
 class Reason(StrEnum):
@@ -31,6 +31,10 @@ class Reason(StrEnum):
     """No machine has room for it."""
     QUOTA = "quota"
     """The team's quota is used up."""
+    PROGRAM = "program"
+    """It is another image's program, and ended with an error of its own."""
+    ROOT = "root"
+    """Its image runs as root, or as a user that only the image can tell from root."""
     POLICY = "policy"
     """The place does not take it as it is."""
 

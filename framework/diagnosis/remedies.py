@@ -43,6 +43,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "image": _IMAGE,
     "container": "the image: teamspark image build makes one that starts",
     "quota": "quota in the team file, or fewer executors of a size there (sizes); it goes on when others end",
+    "program": "what the program printed above; the exit code is its own",
+    "root": "the image: end its Dockerfile with USER 185, or another number that is not 0",
     "policy": "what is refused above, in the team file: image, images, limits, sizes",
     "node": "a smaller size= of the operator, or larger nodes",
     "report": "nothing of the job: the JVM itself failed; keep its hs_err file, and run again",
@@ -55,6 +57,7 @@ REMEDIES: Final[Mapping[str, str]] = {
 
 def remedy(name: str, side: Side, where: Where | None) -> str:
     """The text of ``name`` for a process on this ``side`` of a run."""
+    side = "driver" if side == "program" else side  # a size has one for both
     memory = _MEMORY[where].format(side=side)
     if name == "memory":
         return memory

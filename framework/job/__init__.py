@@ -7,13 +7,30 @@
 
 from framework.job.contract import Injected, JobContract, split_outputs
 from framework.job.load import jobs_in, load_job
-from framework.job.model import Job, build_job, job_name
-from framework.job.ports import NO_TABLE, Frame, Input, InputPort, Output, OutputPort, Source, Table, other_kind
+from framework.job.model import Contract, Job, build_job, job_name
+from framework.job.ports import (
+    NO_ROWS,
+    NO_TABLE,
+    UNTYPED,
+    Files,
+    Frame,
+    Input,
+    InputPort,
+    Output,
+    OutputPort,
+    Source,
+    Table,
+    other_kind,
+)
 from framework.job.run import Run
 from framework.job.signature import Signature, contract_of, signature_of
 
 __all__ = [
+    "NO_ROWS",
     "NO_TABLE",
+    "UNTYPED",
+    "Contract",
+    "Files",
     "Frame",
     "Injected",
     "Input",

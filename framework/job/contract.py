@@ -19,7 +19,7 @@ _DOCS: Final = frozenset({"title", "description", "examples", "deprecated", "$co
 
 @dataclass(frozen=True, slots=True)
 class JobContract:
-    """What a job takes and gives. ``several``: its outputs come as a NamedTuple.
+    """What a job takes and gives. ``several``: its outputs come as a NamedTuple. ``container``: a program of another image fulfils it.
 
     ``parameters`` is a JSON schema. ``hash`` covers ports, which of them are tables, columns, types, checks, keys and
     parameters; not class names, descriptions, ``cache`` or ``keep``.
@@ -32,6 +32,7 @@ class JobContract:
     injected: tuple[tuple[str, Injected], ...]
     parameters: Mapping[str, Any]
     several: bool
+    container: bool = False
 
     @property
     def hash(self) -> str:
@@ -66,6 +67,7 @@ class JobContract:
             "injected": [list(pair) for pair in self.injected],
             "parameters": self.parameters,
             "several": self.several,
+            "container": self.container,
             "hash": self.hash,
         }
 
@@ -84,6 +86,7 @@ class JobContract:
             tuple((name, kind) for name, kind in data["injected"]),
             data["parameters"],
             data["several"],
+            data["container"],
         )
 
 
@@ -134,10 +137,13 @@ def _essence(contract: JobContract) -> dict[str, Any]:
     inputs = [
         {"name": port.name, "optional": port.optional, "source": port.source, "schema": _schema_essence(port.schema)}
         | ({"table": port.as_of} if port.table else {})
+        | ({"files": True} if port.files else {})
         for port in contract.inputs
     ]
     outputs = [
-        {"name": port.name, "schema": _schema_essence(port.schema)} | ({"table": True} if port.table else {})
+        {"name": port.name, "schema": _schema_essence(port.schema)}
+        | ({"table": True} if port.table else {})
+        | ({"files": True} if port.files else {})
         for port in contract.outputs
     ]
     return {"inputs": inputs, "outputs": outputs, "parameters": _without_docs(contract.parameters)}

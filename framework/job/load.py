@@ -11,7 +11,7 @@ from types import ModuleType
 
 from framework.errors import ConfigError, DefinitionError, TeamsparkError
 from framework.identity import JobName
-from framework.job.model import Job
+from framework.job.model import Contract, Job
 from framework.schema.annotations import nearest
 
 
@@ -31,7 +31,7 @@ def load_job(name: str) -> type[Job]:
             where=name,
             expected=", ".join(known) or "a class that subclasses framework.Job",
         )
-    if not (isinstance(found, type) and issubclass(found, Job) and found is not Job):
+    if not (isinstance(found, type) and issubclass(found, Job) and found not in (Job, Contract)):
         raise DefinitionError(
             f"{parsed.class_name} is not a job", where=name, expected="a class that subclasses framework.Job"
         )

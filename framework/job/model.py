@@ -86,6 +86,16 @@ def job_name(job: type[Job]) -> str:
     return f"{job.__module__}:{job.__qualname__}"
 
 
+class Contract(Job):
+    """What a program in another image takes and gives, in the words of a ``Job``: a ``transform`` with a signature and no body
+    (``...``). Its parameters reach the program in its configuration.
+
+    ``local_command``: what runs in place of the image on a laptop, from the workspace.
+    """
+
+    local_command: ClassVar[tuple[str, ...]] = ()
+
+
 def build_job(job: type[J], parameters: Mapping[str, Any], *, strings: bool = False) -> J:
     """``job`` with its parameters; with ``strings``, every value is text as a command line gives it.
 

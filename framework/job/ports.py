@@ -1,8 +1,11 @@
-"""What a ``transform`` signature says: the aliases ``Frame`` and ``Table``, the options in ``Annotated``, and ports as records."""
+"""What a ``transform`` signature says: the aliases ``Frame`` and ``Table``, ``Files``, the options in ``Annotated``, and ports as
+records.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, get_args
 
 from typing_extensions import TypeAliasType
@@ -24,6 +27,27 @@ if TYPE_CHECKING:
 else:
     Frame = TypeAliasType("Frame", "DataFrame", type_params=(S,))
     Table = TypeAliasType("Table", "DataFrame", type_params=(S,))
+
+UNTYPED: Final = SchemaSpec("Files", ())
+"""The schema of files that nobody typed: no column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A set of files that nobody typed, such as a model or an archive. In ``transform`` it is a folder of this machine that holds
+    exactly the published files, and is not to be changed.
+    """
+
+    path: Path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Paths below ``path``, with ``/``, sorted."""
+        return tuple(sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file()))
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
 
 CacheUse = Literal["auto", "pin", "bypass"]
 AsOf = Literal["run", "latest"]
@@ -83,7 +107,7 @@ class Source:
 class InputPort:
     """One input: its name, the rows it needs, and whether the dataset may be absent. ``source``: fed from outside.
 
-    ``table``: rows of many runs, of which ``as_of`` says which; else those of one.
+    ``table``: rows of many runs, of which ``as_of`` says which; else those of one. ``files``: a folder of files instead of rows.
     """
 
     name: str
@@ -93,6 +117,7 @@ class InputPort:
     cache: str = "auto"
     table: bool = False
     as_of: str = "run"
+    files: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -103,6 +128,7 @@ class InputPort:
             "cache": self.cache,
             "table": self.table,
             "as_of": self.as_of,
+            "files": self.files,
         }
 
     @classmethod
@@ -114,16 +140,18 @@ class InputPort:
 class OutputPort:
     """One output: its name, the rows it holds, and how long it is kept (an ISO duration, None for good).
 
-    ``table``: its rows are this run's share of a table of many runs.
+    ``table``: its rows are this run's share of a table of many runs. ``files``: files that nobody typed.
     """
 
     name: str
     schema: SchemaSpec
     keep: str | None = None
     table: bool = False
+    files: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "schema": self.schema.to_json(), "keep": self.keep, "table": self.table}
+        plain = {"name": self.name, "keep": self.keep, "table": self.table, "files": self.files}
+        return plain | {"schema": self.schema.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -134,7 +162,10 @@ def other_kind(wanted: InputPort, given: OutputPort) -> str | None:
     """Why an output of that kind cannot feed the port; None when it can. A run's own rows of a table are a ``Frame``."""
     if wanted.table and not given.table:
         return f"'{wanted.name}' is a Table, '{given.name}' a Frame: {NO_TABLE}"
+    if given.files and not wanted.files:
+        return f"'{wanted.name}' is a Frame, '{given.name}' is Files: {NO_ROWS}"
     return None
 
 
+NO_ROWS: Final = "declare the input Files, or the producer's output Frame[S]"
 NO_TABLE: Final = "declare the input Frame[S], or the producer's output Table[S]"

@@ -14,8 +14,8 @@ from pydantic.errors import PydanticUserError
 
 from framework.errors import DefinitionError
 from framework.job.contract import Injected, JobContract
-from framework.job.model import Job, first_line, job_name
-from framework.job.ports import Frame, Input, InputPort, Output, OutputPort, Source, Table
+from framework.job.model import Contract, Job, first_line, job_name
+from framework.job.ports import UNTYPED, Files, Frame, Input, InputPort, Output, OutputPort, Source, Table
 from framework.job.run import Run
 from framework.schema.annotations import resolve
 from framework.schema.model import Schema, schema_spec
@@ -24,14 +24,17 @@ from framework.schema.spec import SchemaSpec
 _OUTPUT: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Methods of a tuple, and Airflow's own name for what a task returns.
 _TAKEN: Final = frozenset({"count", "index", "return_value"})
-_EXPECTED: Final = "Frame[S], Table[S], Run or SparkSession; parameters of the job are fields of its class"
+_EXPECTED: Final = "Frame[S], Table[S], Files, Run or SparkSession; parameters of the job are fields of its class"
 _NO_INPUT: Final = f"is neither input nor injected; expected {_EXPECTED}"
+_NO_FILES: Final = "a Spark job returns frames; Files come from a container: class ...(Contract)"
+_NOT_INJECTED: Final = "a container finds its run in its configuration; remove the parameter"
+_EDGE: Final = "let one publish what the container reads"
 _NO_OUTPUT: Final = "is no output; expected Frame[S] or Table[S], or a NamedTuple of them"
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A contract together with the schema classes that its ports name."""
+    """A contract together with the schema classes that its ports name; one of ``Files`` names none."""
 
     contract: JobContract
     inputs: Mapping[str, type[Schema]]
@@ -40,13 +43,17 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class _Port:
-    """One annotation, taken apart."""
+    """One annotation, taken apart. ``schema`` is None for ``Files``."""
 
-    schema: type[Schema]
+    schema: type[Schema] | None
     spec: SchemaSpec
     optional: bool
     options: tuple[object, ...]
     table: bool
+
+    @property
+    def files(self) -> bool:
+        return self.schema is None
 
 
 def contract_of(job: type[Job]) -> JobContract:
@@ -66,7 +73,7 @@ def _read(job: type[Job]) -> Signature:
     function = _transform_of(job)
     names = _names_of(job, function)
     mistakes: list[str] = []
-    inputs: list[tuple[InputPort, type[Schema]]] = []
+    inputs: list[tuple[InputPort, type[Schema] | None]] = []
     injected: list[tuple[str, Injected]] = []
     for parameter in _parameters(function, mistakes):
         try:
@@ -78,6 +85,8 @@ def _read(job: type[Job]) -> Signature:
         except DefinitionError as error:
             mistakes.extend(_told(parameter.name, error))
     outputs, several = _outputs(function, names, mistakes)
+    container = issubclass(job, Contract)
+    mistakes += _misplaced([port for port, _ in inputs], [port for port, _ in outputs], injected, container=container)
     parameters = _parameter_schema(job, mistakes)
     if mistakes:
         raise _refusal(job, mistakes)
@@ -89,17 +98,39 @@ def _read(job: type[Job]) -> Signature:
         tuple(injected),
         parameters,
         several,
+        container,
     )
     return Signature(contract, _classes(inputs), _classes(outputs))
 
 
+def _misplaced(
+    inputs: Iterable[InputPort],
+    outputs: Iterable[OutputPort],
+    injected: Iterable[tuple[str, Injected]],
+    *,
+    container: bool,
+) -> Iterator[str]:
+    """What a program without Spark cannot be given, or cannot give; and a Spark job."""
+    if not container:
+        yield from (f"{port.name}: {_NO_FILES}" for port in outputs if port.files)
+        return
+    yield from (f"{name}: {_NOT_INJECTED}" for name, _ in injected)
+    yield from (f"{port.name}: a source is read by a Spark job; {_EDGE}" for port in inputs if port.source)
+    yield from (
+        f"{port.name}: a table has no folder of its own; write Frame[S], the rows of one run"
+        for port in inputs
+        if port.table
+    )
+    yield from (f"{port.name}: a table is written by a Spark job; write Frame[S]" for port in outputs if port.table)
+
+
 def _doc(job: type[Job]) -> str:
-    text = job.__doc__ if job.__doc__ != Job.__doc__ else None
+    text = job.__doc__ if job.__doc__ not in (Job.__doc__, Contract.__doc__) else None
     return " ".join((text or "").split())
 
 
-def _classes(ports: Iterable[tuple[InputPort | OutputPort, type[Schema]]]) -> Mapping[str, type[Schema]]:
-    return types.MappingProxyType({port.name: schema for port, schema in ports})
+def _classes(ports: Iterable[tuple[InputPort | OutputPort, type[Schema] | None]]) -> Mapping[str, type[Schema]]:
+    return types.MappingProxyType({port.name: schema for port, schema in ports if schema is not None})
 
 
 def _transform_of(job: type[Job]) -> Callable[..., Any]:
@@ -158,7 +189,7 @@ def _is_pyspark(annotation: Any, name: str) -> bool:
     return isinstance(annotation, type) and annotation.__name__ == name and annotation.__module__.startswith("pyspark.")
 
 
-def _input(name: str, annotation: Any) -> tuple[InputPort, type[Schema]]:
+def _input(name: str, annotation: Any) -> tuple[InputPort, type[Schema] | None]:
     port = _port(annotation, (Input, Source))
     source = next((option.name for option in port.options if isinstance(option, Source)), None)
     asked = next((option for option in port.options if isinstance(option, Input)), Input())
@@ -166,14 +197,19 @@ def _input(name: str, annotation: Any) -> tuple[InputPort, type[Schema]]:
         _refuse_aliases(port.spec)
     if port.table and source is not None:
         raise DefinitionError("a source has no runs: write Frame[S]")
+    if port.files and source is not None:
+        raise DefinitionError("a source has rows: write Frame[S]")
     if asked.as_of != "run" and not port.table:
         raise DefinitionError(f"Input(as_of={asked.as_of!r}) is for a Table[S]; a Frame[S] is the rows of one run")
-    return InputPort(name, port.spec, port.optional, source, asked.cache, port.table, asked.as_of), port.schema
+    found = InputPort(name, port.spec, port.optional, source, asked.cache, port.table, asked.as_of, port.files)
+    return found, port.schema
 
 
 def _port(annotation: Any, allowed: tuple[type, ...]) -> _Port:
     core, options, optional = _unwrap(annotation)
-    schema, alias = _schema_in(core, _NO_INPUT if Input in allowed else _NO_OUTPUT)
+    schema, alias = (
+        (None, "Files") if core is Files else _schema_in(core, _NO_INPUT if Input in allowed else _NO_OUTPUT)
+    )
     words = " and ".join(f"{kind.__name__}(...)" for kind in allowed)
     for option in options:
         if not isinstance(option, allowed):
@@ -181,7 +217,8 @@ def _port(annotation: Any, allowed: tuple[type, ...]) -> _Port:
             raise DefinitionError(f"{shown} means nothing here; there are {words}")
     if len({type(option) for option in options}) < len(options):
         raise DefinitionError(f"give each of {words} once")
-    return _Port(schema, schema_spec(schema), optional, options, table=alias == "Table")
+    spec = UNTYPED if schema is None else schema_spec(schema)
+    return _Port(schema, spec, optional, options, table=alias == "Table")
 
 
 def _unwrap(annotation: Any) -> tuple[Any, tuple[object, ...], bool]:
@@ -226,7 +263,7 @@ def _refuse_aliases(spec: SchemaSpec) -> None:
 
 def _outputs(
     function: Callable[..., Any], names: Mapping[str, Any], mistakes: list[str]
-) -> tuple[list[tuple[OutputPort, type[Schema]]], bool]:
+) -> tuple[list[tuple[OutputPort, type[Schema] | None]], bool]:
     """The outputs, and whether they come as a NamedTuple."""
     written = inspect.signature(function).return_annotation
     if written is inspect.Parameter.empty:
@@ -248,7 +285,7 @@ def _is_named_tuple(kind: Any) -> bool:
 
 def _named_outputs(
     returned: Any, names: Mapping[str, Any], mistakes: list[str]
-) -> list[tuple[OutputPort, type[Schema]]]:
+) -> list[tuple[OutputPort, type[Schema] | None]]:
     outputs = []
     for name in returned._fields:
         written = returned.__annotations__.get(name, Any)
@@ -271,7 +308,7 @@ def _check_output_name(name: str) -> None:
         raise DefinitionError("an output's name is a lower case letter, then lower case letters, digits and _")
 
 
-def _output(name: str, annotation: Any) -> tuple[OutputPort, type[Schema]]:
+def _output(name: str, annotation: Any) -> tuple[OutputPort, type[Schema] | None]:
     port = _port(annotation, (Output,))
     if port.optional:
         raise DefinitionError("an output is always there; an empty frame is one without rows")
@@ -279,7 +316,7 @@ def _output(name: str, annotation: Any) -> tuple[OutputPort, type[Schema]]:
     keep = next((option.keep for option in port.options if isinstance(option, Output)), None)
     if port.table and keep is not None:
         raise DefinitionError("Output(keep=) is for a Frame[S]; a table keeps the rows of all its runs")
-    return OutputPort(name, port.spec, keep, port.table), port.schema
+    return OutputPort(name, port.spec, keep, port.table, port.files), port.schema
 
 
 def _parameter_schema(job: type[Job], mistakes: list[str]) -> dict[str, Any]:

@@ -58,6 +58,19 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """Another image, which runs as it is between two steps of ours: their commands, as ``LaunchRequest.command``. ``env``: what it
+    finds in its environment; ``opens_uris``: it opens the store by itself, and so is given the way in.
+    """
+
+    image: str
+    prepare: tuple[str, ...]
+    publish: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    opens_uris: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchRequest:
     """Everything needed to start one run's process, as plain data.
 
@@ -67,6 +80,7 @@ class LaunchRequest:
     nothing is inherited. ``directory`` is where the process starts. ``credentials`` is a file of more
     variables, a JSON object, that the launched process reads and whoever launches it does not. ``resources``: of a
     cluster; a launcher of one machine needs none. ``files``: more that the process finds beside its configuration, by name.
+    ``program``: of a cluster, instead of ``command``.
     """
 
     name: str
@@ -81,6 +95,7 @@ class LaunchRequest:
     credentials: Path | None = None
     resources: Resources | None = None
     files: Mapping[str, str] = field(repr=False, default_factory=dict)
+    program: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)

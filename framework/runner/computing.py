@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from framework.errors import CacheUnavailable, TeamsparkError
@@ -56,10 +58,10 @@ class Computation:
             )
 
     def _run(self, spark: "SparkSession", route: Route) -> Done:
-        with _uncached(spark):
+        with _uncached(spark), TemporaryDirectory(prefix="teamspark-files-") as folder:
             with self.watch.phase("read"), foreign(self.plan.contract.job, "reading the inputs"):
                 heat = route.heat()
-                reads = read_inputs(spark, self.plan, self.world, route)
+                reads = read_inputs(spark, self.plan, self.world, route, Path(folder))
             with self.watch.phase("transform"):
                 frames = self._transform(spark, reads)
             with self.watch.phase("claim"):

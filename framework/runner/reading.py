@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framework.datafile import DataFile
 from framework.edges import PinnedRun
+from framework.job import Files
 from framework.manifest import InputEntry, QueryEntry, ReadEntry, SourceFile, TableRead
 from framework.plan import AbsentInput, FixtureInput, Plan, PlannedInput, QueryInput, RunInput, SourceInput, TableInput
+from framework.runner.laying import laid_out, sources_of
 from framework.runner.route import Leg, Route
 from framework.schema.spec import SchemaSpec
 from framework.spark.files import reading
@@ -36,7 +39,7 @@ class Reads:
     plan: Plan
     world: World
     route: Route
-    frames: Mapping[str, "DataFrame | None"]
+    frames: Mapping[str, "DataFrame | Files | None"]
     sources: Mapping[str, SourceRows]
 
     @contextmanager
@@ -107,13 +110,14 @@ class Reads:
         )
 
 
-def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -> Reads:
+def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route, folder: Path) -> Reads:
     """The frames of every port of ``plan``, columns as the consumer declares them. Published data is read lazily,
-    from where ``route`` says; sources are measured here, since nobody has checked them before.
+    from where ``route`` says; sources are measured here, since nobody has checked them before. ``folder``: where files that
+    nobody typed are laid out.
 
     Raises: InputCorrupt, InputChanged, CacheUnavailable, SchemaMismatch, CheckFailed.
     """
-    frames: dict[str, DataFrame | None] = {}
+    frames: dict[str, DataFrame | Files | None] = {}
     sources: dict[str, SourceRows] = {}
     for planned in plan.inputs:
         name = planned.port.name
@@ -123,10 +127,15 @@ def read_inputs(spark: "SparkSession", plan: Plan, world: World, route: Route) -
         elif isinstance(planned, QueryInput):
             sources[name] = _query(spark, planned, job=plan.contract.job)
             frames[name] = sources[name].frame
+        elif isinstance(planned, RunInput) and planned.port.files:
+            frames[name] = Files(folder / name)
+            laid_out(sources_of(planned, world), folder / name, linked=True)
         elif isinstance(planned, RunInput):
             frames[name] = _published(spark, planned, route, job=plan.contract.job)
         elif isinstance(planned, TableInput):
             frames[name] = _tables(spark, planned, route, job=plan.contract.job)
+        elif isinstance(planned, FixtureInput) and planned.fixture.folder is not None:
+            frames[name] = Files(planned.fixture.folder)
         elif isinstance(planned, FixtureInput):
             frames[name] = frame_of_rows(spark, planned.fixture.rows, planned.port.schema)
         elif isinstance(planned, AbsentInput):
@@ -210,6 +219,8 @@ def _table_read(table: PinnedTable) -> TableRead:
 
 def planned_files(planned: PlannedInput, route: Route) -> Iterator[DataFile]:
     """The data files behind one port."""
+    if planned.port.files:
+        return
     if isinstance(planned, RunInput):
         for read in planned.reads:
             yield from data_files(route.leg(planned.port.name, read))

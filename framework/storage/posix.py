@@ -5,10 +5,12 @@ A slot is taken by linking a synced temporary file to its name, never by rename 
 folder is opened relative to its parent, so a link planted between two look-ups does not help either.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final
@@ -25,6 +27,7 @@ from framework.storage.base import (
     split_file,
     split_path,
 )
+from framework.storage.carrying import Move, copied
 from framework.storage.oserrors import translated
 from framework.storage.ownership import Ownership
 
@@ -99,6 +102,27 @@ class DirectoryStore:
                 with suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
             os.fsync(folder)
+
+    def fetch(self, moves: Iterable[Move]) -> None:
+        for one in moves:
+            copied(self.local(one.path), one.local)
+
+    def send(self, moves: Iterable[Move]) -> None:
+        for one in moves:
+            if not self._taken(one):
+                self.put_file(one.path, partial(_opened, one.local))
+
+    def _taken(self, move: Move) -> bool:
+        """By renaming, which costs nothing, where it is one file system. ``settle`` makes it durable, and its owner's."""
+        parents, name = split_file(move.path)
+        with translated(move.path), self._folder(parents, create=True) as folder:
+            try:
+                os.rename(move.local, name, dst_dir_fd=folder)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return False
+        return True
 
     def read(self, path: str) -> bytes | None:
         parents, name = split_file(path)
@@ -207,3 +231,7 @@ class DirectoryStore:
             yield current
         finally:
             os.close(current)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb")

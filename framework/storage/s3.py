@@ -21,11 +21,13 @@ from framework.storage.base import (
     split_file,
     split_path,
 )
+from framework.storage.carrying import Move
 from framework.storage.lifecycle import BucketFacts
 from framework.storage.s3client import Bucket, connect
 from framework.storage.s3file import S3File
 from framework.storage.s3objects import Found, Objects
 from framework.storage.s3settings import bucket_facts
+from framework.storage.s3transfer import Way, carry
 from framework.storage.s3uploads import abort, begun
 
 if TYPE_CHECKING:
@@ -70,6 +72,15 @@ class S3Store:
 
     def put_file(self, path: str, opened: Callable[[], IO[bytes]]) -> None:
         self._objects.upload(self._key(path), opened)
+
+    def fetch(self, moves: Iterable[Move]) -> None:
+        self._carry("download", moves)
+
+    def send(self, moves: Iterable[Move]) -> None:
+        self._carry("upload", moves)
+
+    def _carry(self, way: Way, moves: Iterable[Move]) -> None:
+        carry(self._objects, self._bucket.name, way, [(self._key(one.path), str(one.local)) for one in moves])
 
     def read(self, path: str) -> bytes | None:
         return self._objects.get(self._key(path))

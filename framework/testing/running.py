@@ -11,7 +11,7 @@ from framework.config import RunResult
 from framework.datafile import DataFile
 from framework.edges import PinnedRun
 from framework.errors import CheckFailed
-from framework.job import Job, build_job, job_name, signature_of
+from framework.job import Files, Job, Signature, build_job, job_name, signature_of
 from framework.laptop import LaptopRun, laptop_config
 from framework.plan import Fixture, PlanRequest
 from framework.runner import RunOptions, execute
@@ -65,9 +65,9 @@ class JobRunner:
     root: Path
 
     def __call__(
-        self, job: Job, inputs: Mapping[str, Rows] | None = None, *, run: str | date | None = DEFAULT_RUN
+        self, job: Job, inputs: Mapping[str, Rows | Files] | None = None, *, run: str | date | None = DEFAULT_RUN
     ) -> JobRun:
-        """Run ``job`` with the given rows on each port.
+        """Run ``job`` with the given rows on each port, a folder's ``Files`` on one that is such.
 
         Rows state only what the test is about; ``framework.testing.rows`` fills the rest. ``run`` is the logical date
         (a date, or its ISO text); None makes a run without one.
@@ -75,10 +75,7 @@ class JobRunner:
         Raises: what the run raises: CheckFailed, SchemaMismatch, JobFailed ...
         """
         signature = signature_of(type(job))
-        fixtures = {
-            name: Fixture(tuple(fill(signature.inputs[signature.contract.input(name).name], rows)), "the test")
-            for name, rows in (inputs or {}).items()
-        }
+        fixtures = {name: _fixture(signature, name, given) for name, given in (inputs or {}).items()}
         return self._run(job, fixtures, date.fromisoformat(run) if isinstance(run, str) else run)
 
     def case(self, job: type[Job], case: Case) -> None:
@@ -109,3 +106,10 @@ class JobRunner:
         published = RunLog(store, config.key).newest()
         assert published is not None  # execute has returned
         return JobRun(result, published, store, self.spark)
+
+
+def _fixture(signature: Signature, name: str, given: Rows | Files) -> Fixture:
+    port = signature.contract.input(name)
+    if isinstance(given, Files):
+        return Fixture((), "the test", given.path)
+    return Fixture(tuple(fill(signature.inputs[port.name], given)), "the test")

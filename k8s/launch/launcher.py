@@ -21,7 +21,9 @@ from k8s.client import Cluster, Place
 from k8s.launch.lease import held
 from k8s.launch.naming import DRIVER, EXECUTOR, LAUNCH, ROLE, RUN, executor_prefix, identity_of, run_label
 from k8s.launch.needs import Needs, Never, Waits, executors_of, quota_of, room_for
-from k8s.launch.pods import GRACE_S, Launch, launch_of, owned
+from k8s.launch.parts import GRACE_S
+from k8s.launch.pods import Launch, launch_of, owned
+from k8s.launch.program import steps_of
 from k8s.launch.reading import Patience, ended_at, executor_of, refused, shortage, stale, status_of
 from k8s.render.amounts import NAME as QUOTA
 from k8s.render.objects import Obj
@@ -58,6 +60,8 @@ class KubernetesLauncher:
         self._space = Names(team).namespace
         self._standing = standing
         self._habits = habits or Habits()
+        # Of launches that were looked at: the containers that print, in the order in which they do.
+        self._steps: dict[str, tuple[str, ...]] = {}
 
     def start(self, request: LaunchRequest) -> None:
         launch = launch_of(request, self._standing)
@@ -115,10 +119,16 @@ class KubernetesLauncher:
             self._ask(lambda kind=kind: self._cluster.delete(Place("v1", kind, self._space, name)))  # type: ignore[misc]  # a loop's variable, bound
 
     def log(self, name: str, *, offset: int = 0, limit: int = 65_536) -> bytes:
-        """The API has no offset: so much more is asked for, and the beginning dropped; or so many lines from the end."""
-        if offset < 0:
-            return self._printed(name, tailLines=_LINES)[offset:][:limit]
-        return self._printed(name, container=DRIVER, limitBytes=offset + limit)[offset:]
+        """The API has no offset: so much more is asked for, and the beginning dropped; or so many lines from the end. Containers
+        that take turns print one after the other.
+        """
+        steps, found = self._steps.get(name, (DRIVER,)), b""
+        for step in steps:
+            if offset < 0:
+                found += self._printed(name, container=step, tailLines=_LINES)
+            elif len(found) < offset + limit:
+                found += self._printed(name, container=step, limitBytes=offset + limit - len(found))
+        return found[offset:][:limit]
 
     def executors(self, name: str) -> tuple[Executor, ...]:
         found = self._executors(name)
@@ -215,7 +225,10 @@ class KubernetesLauncher:
         self._ask(lambda: self._cluster.delete(place, uid=uid, grace_s=0))
 
     def _pod(self, name: str) -> Obj | None:
-        return self._ask(lambda: self._cluster.get(self._place(name)))
+        found = self._ask(lambda: self._cluster.get(self._place(name)))
+        if found is not None:
+            self._steps[name] = steps_of(found)
+        return found
 
     def _pods(self, labels: str) -> tuple[Obj, ...]:
         return self._ask(lambda: self._cluster.list("v1", "Pod", namespace=self._space, labels=labels or None))

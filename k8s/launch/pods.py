@@ -4,29 +4,36 @@ The pod is made first and owns the other two, so that whatever removes it remove
 """
 
 import json
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
 from framework.errors import ConfigError
-from framework.launch.base import CONFIG, CONNECTIONS, RESULT, LaunchRequest, Resources, Share
+from framework.launch.base import LaunchRequest, Resources
 from framework.tenancy.names import Names
 from k8s.launch.naming import DRIVER, EXECUTOR, IDENTITY, NEEDS, identity_text, labels
 from k8s.launch.needs import Needs
+from k8s.launch.parts import (
+    FILES,
+    GRACE_S,
+    MESSAGE,
+    PLATFORM,
+    amounts,
+    common,
+    files_mount,
+    given,
+    scratch_mount,
+    secrets_mount,
+    variables,
+)
+from k8s.launch.program import program_spec, program_volumes
 from k8s.launch.sparkconf import TEMPLATE, platform_settings
 from k8s.pods import RESTRICTED
 from k8s.render.objects import Obj, thing
 from k8s.standing import Standing, annotations, environment, mounts, user, volumes
 
-FILES: Final = "/etc/teamspark"
-SECRETS: Final = "/etc/teamspark-connections"
-MESSAGE: Final = "/dev/termination-log"
-PLATFORM: Final = "platform.json"
-GRACE_S: Final = 10
 # What Kubernetes takes as one object is 1 MiB, names and quotes included (Kubernetes, ConfigMap).
 _LARGEST: Final = 1_000_000
-_PLACES: Final = {CONFIG: f"{FILES}/config.json", CONNECTIONS: f"{SECRETS}/connections.json", RESULT: MESSAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ def launch_of(request: LaunchRequest, standing: Standing = None) -> Launch:
     if request.connections is not None:
         data = {"connections.json": request.connections.decode()}
         secret = _thing("Secret", request, stringData=data, immutable=True)
-    return Launch(driver_pod(request, resources, standing), config, secret)
+    return Launch(launch_pod(request, resources, standing), config, secret)
 
 
 def owned(one: Obj, pod: Obj) -> Obj:
@@ -55,35 +62,44 @@ def owned(one: Obj, pod: Obj) -> Obj:
     return {**one, "metadata": {**one["metadata"], "ownerReferences": [owner]}}
 
 
-def driver_pod(request: LaunchRequest, resources: Resources, standing: Standing) -> Obj:
-    arguments = [_PLACES.get(word, word) for word in request.command]
-    container = {
-        "name": DRIVER,
-        "image": resources.image,
-        "imagePullPolicy": "IfNotPresent",
-        "args": arguments,
-        "env": [*_from_pod(), *_env(request.env), *environment(standing)],
-        "resources": {"limits": _amounts(resources.driver), "requests": _amounts(resources.driver)},
-        "securityContext": deepcopy(RESTRICTED),
-        "terminationMessagePath": MESSAGE,
-        "volumeMounts": _mounts(request, standing),
-    }
-    names = Names(request.key.team)
-    pod = _thing("Pod", request, spec={
-        "serviceAccountName": names.driver,
-        "automountServiceAccountToken": True,  # it makes its executors
-        **_common(standing),
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": GRACE_S,
-        "containers": [container],
-        "volumes": _volumes(request, standing),
-    })  # fmt: skip
+def launch_pod(request: LaunchRequest, resources: Resources, standing: Standing) -> Obj:
+    """Spark's driver, or a program with what is around it."""
+    program = request.program
+    spec = (
+        driver_spec(request, resources, standing)
+        if program is None
+        else program_spec(request, program, resources, standing)
+    )
+    pod = _thing("Pod", request, spec={**spec, "volumes": _volumes(request, standing)})
     pod["metadata"]["annotations"] = {
         IDENTITY: identity_text(request.key, request.epoch, request.clear_number),
         NEEDS: Needs.of(resources).to_json(),
         **annotations(standing),
     }
     return pod
+
+
+def driver_spec(request: LaunchRequest, resources: Resources, standing: Standing) -> dict[str, Any]:
+    container = {
+        "name": DRIVER,
+        "image": resources.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": [given(word) for word in request.command],
+        "env": [*_from_pod(), *variables(request.env), *environment(standing)],
+        "resources": {"limits": amounts(resources.driver), "requests": amounts(resources.driver)},
+        "securityContext": deepcopy(RESTRICTED),
+        "terminationMessagePath": MESSAGE,
+        "volumeMounts": _mounts(request, standing),
+    }
+    return {
+        "serviceAccountName": Names(request.key.team).driver,
+        "automountServiceAccountToken": True,  # it makes its executors
+        **common(),
+        "securityContext": user(standing),
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_S,
+        "containers": [container],
+    }
 
 
 def executor_template(request: LaunchRequest, standing: Standing) -> Obj:
@@ -100,7 +116,8 @@ def executor_template(request: LaunchRequest, standing: Standing) -> Obj:
         "metadata": {"labels": labels(request, EXECUTOR), "annotations": annotations(standing)},
         "spec": {
             "automountServiceAccountToken": False,
-            **_common(standing),
+            **common(),
+            "securityContext": user(standing),
             "containers": [container],
             "volumes": volumes(standing),
         },
@@ -118,11 +135,9 @@ def _resources(request: LaunchRequest) -> Resources:
 
 
 def _config_map(request: LaunchRequest, resources: Resources, standing: Standing) -> Obj:
-    settings = platform_settings(request.name, request.key.team, resources, FILES)
     data = {
         "config.json": request.config.decode(),
-        PLATFORM: json.dumps(settings, sort_keys=True),
-        TEMPLATE: json.dumps(executor_template(request, standing), sort_keys=True),
+        **(_for_spark(request, resources, standing) if request.program is None else {}),
         **{_key(name): text for name, text in request.files.items()},
     }
     size = sum(len(name) + len(text.encode()) for name, text in data.items())
@@ -137,6 +152,14 @@ def _config_map(request: LaunchRequest, resources: Resources, standing: Standing
     return _thing("ConfigMap", request, data=data, immutable=True)
 
 
+def _for_spark(request: LaunchRequest, resources: Resources, standing: Standing) -> dict[str, str]:
+    settings = platform_settings(request.name, request.key.team, resources, FILES)
+    return {
+        PLATFORM: json.dumps(settings, sort_keys=True),
+        TEMPLATE: json.dumps(executor_template(request, standing), sort_keys=True),
+    }
+
+
 def _key(name: str) -> str:
     """A file's name in a ConfigMap, which knows no folders."""
     return name.replace("/", "..")
@@ -147,41 +170,23 @@ def _thing(kind: str, request: LaunchRequest, **rest: Any) -> Obj:
     return thing(kind, request.name, namespace=space, labels=labels(request, DRIVER), **rest)
 
 
-def _common(standing: Standing) -> dict[str, Any]:
-    return {"enableServiceLinks": False, "securityContext": user(standing)}
-
-
-def _amounts(share: Share) -> dict[str, str]:
-    return {"cpu": share.cpu, "memory": share.memory}
-
-
-def _env(values: Mapping[str, str]) -> list[Obj]:
-    return [{"name": name, "value": value} for name, value in sorted(values.items())]
-
-
 def _from_pod() -> list[Obj]:
     field_ref = {"fieldRef": {"fieldPath": "status.podIP"}}
-    return [{"name": "POD_IP", "valueFrom": field_ref}, *_env({"HOME": "/tmp", "SPARK_LOCAL_DIRS": "/tmp/spark"})]  # noqa: S108  the pod's own
+    return [{"name": "POD_IP", "valueFrom": field_ref}, *variables({"HOME": "/tmp", "SPARK_LOCAL_DIRS": "/tmp/spark"})]  # noqa: S108  the pod's own
 
 
 def _mounts(request: LaunchRequest, standing: Standing) -> list[Obj]:
-    found: list[Obj] = [
-        {"name": "files", "mountPath": FILES, "readOnly": True},
-        {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108  the pod's own
-        *mounts(standing),
-    ]
-    if request.connections is not None:
-        found.append({"name": "connections", "mountPath": SECRETS, "readOnly": True})
-    return found
+    return [files_mount(), scratch_mount(), *mounts(standing), *secrets_mount(request)]
 
 
 def _volumes(request: LaunchRequest, standing: Standing) -> list[Obj]:
-    names = ["config.json", PLATFORM, TEMPLATE, *request.files]
+    names = ["config.json", *([PLATFORM, TEMPLATE] if request.program is None else []), *request.files]
     items = [{"key": _key(name), "path": name} for name in names]
     found: list[Obj] = [
         {"name": "files", "configMap": {"name": request.name, "items": items}},
         {"name": "scratch", "emptyDir": {}},
         *volumes(standing),
+        *([] if request.program is None else program_volumes()),
     ]
     if request.connections is not None:
         found.append({"name": "connections", "secret": {"secretName": request.name, "defaultMode": 0o440}})

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from framework.container.layout import DONE
 from framework.diagnosis import Reason, Side
 from framework.diagnosis.ends import sentence
 from framework.errors import clip
 from framework.launch.base import Executor, Phase, Status
 from framework.tenancy.images import pinned
 from k8s.launch.naming import DRIVER, ROLE, identity_of
+from k8s.launch.program import PREPARE, PROGRAM
 from k8s.render.objects import Obj
 
 _SIGNALLED: Final = 128
@@ -32,7 +34,9 @@ _WAITING: Final[Mapping[str, Reason]] = {
     "PodInitializing": Reason.STARTING,
 }
 # Nothing that time would mend: whoever wrote the image's name or the pod has to.
-_HOPELESS: Final = frozenset({Reason.IMAGE_NAME, Reason.CONTAINER})
+_HOPELESS: Final = frozenset({Reason.IMAGE_NAME, Reason.CONTAINER, Reason.ROOT})
+# As kubelet says of a user that it may not start, or cannot tell from root.
+_ROOT: Final = re.compile(r"runAsNonRoot")
 # The cluster took it away; the run did nothing wrong.
 _TAKEN: Final = frozenset({
     "Evicted", "Preempting", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "UnexpectedAdmissionError",
@@ -73,10 +77,12 @@ def status_of(pod: Obj, patience: Patience, *, now: datetime) -> Status | None:
 
 
 def _image(pod: Obj) -> str | None:
-    """Of a driver whose image is on its node. A node that was given it beside any registry knows no digest to ask one for."""
-    told = {one["name"]: one.get("imageID") or "" for one in pod.get("status", {}).get("containerStatuses", [])}
-    named = {one["name"]: one["image"] for one in pod["spec"]["containers"]}
-    return pinned(named[DRIVER], told[DRIVER]) if told.get(DRIVER) else None
+    """Of a driver, or of a program, whose image is on its node. A node that was given it beside any registry knows no digest to ask one for."""
+    told = {one["name"]: one.get("imageID") or "" for one in _statuses(pod)}
+    spec = pod["spec"]
+    named = {one["name"]: one["image"] for one in (*spec.get("initContainers", ()), *spec["containers"])}
+    name = PROGRAM if PROGRAM in named else DRIVER
+    return pinned(named[name], told[name]) if told.get(name) else None
 
 
 def stale(pods: Iterable[Obj], keep_s: float, *, now: datetime) -> Iterator[Obj]:
@@ -84,6 +90,8 @@ def stale(pods: Iterable[Obj], keep_s: float, *, now: datetime) -> Iterator[Obj]
     for pod in pods:
         at = (_terminated(pod) or {}).get("finishedAt")
         labels = pod["metadata"].get("labels") or {}
+        if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            continue
         if labels.get(ROLE) == DRIVER and at and (now - datetime.fromisoformat(at)).total_seconds() > keep_s:
             yield pod
 
@@ -159,9 +167,19 @@ def _failed(pod: Obj, side: Side) -> _Ending:
         return _taken(f"{disruption.get('reason')}: {disruption.get('message')}", side)
     if ended is None:
         return _Ending(Phase.LOST, why="it failed without a container that ended")
-    code = int(ended["exitCode"])
+    return _ended_badly(pod, ended, side)
+
+
+def _ended_badly(pod: Obj, ended: Mapping[str, Any], side: Side) -> _Ending:
+    """By an exit code of the container that ended last."""
+    code, step = int(ended["exitCode"]), str(ended.get("step"))
+    if (step, code) == (PREPARE, DONE):
+        return _Ending(Phase.SUCCEEDED, 0)
+    side = "program" if step == PROGRAM else side
     if ended.get("reason") == _OOM:
         return _Ending(Phase.FAILED, code, _out_of_memory(pod, side), Reason.MEMORY)
+    if step == PROGRAM:
+        return _Ending(Phase.FAILED, code, f"{sentence(Reason.PROGRAM, side)}: exit code {code}", Reason.PROGRAM)
     if code > _SIGNALLED:
         return _Ending(Phase.FAILED, _SIGNALLED - code, f"it was ended by signal {code - _SIGNALLED}")
     return _Ending(Phase.FAILED, code)
@@ -179,20 +197,28 @@ def _out_of_memory(pod: Obj, side: Side) -> str:
 
 def _pending(pod: Obj, patience: Patience, now: datetime, side: Side) -> _Ending:
     reason, why = next(_obstacles(pod, side), (None, None))
-    waited = (now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])).total_seconds()
+    steps = [one for one in _statuses(pod) if one.get("state", {}).keys() & {"running", "terminated"}]
+    if any("running" in one["state"] for one in steps):
+        return _Ending(Phase.RUNNING)
+    since = max(
+        [pod["metadata"]["creationTimestamp"], *(one["state"]["terminated"].get("finishedAt") or "" for one in steps)]
+    )
+    waited = (now - datetime.fromisoformat(since)).total_seconds()
     if reason in _HOPELESS:
         return _Ending(Phase.FAILED, None, why, reason)
     if waited > patience.pending_s:
         late = f"it did not start within {patience.pending_s:.0f} s: {why or 'no reason is told'}"
         return _Ending(Phase.FAILED, None, late, reason)
-    return _Ending(Phase.PENDING, None, why, reason)
+    return _Ending(Phase.RUNNING if steps else Phase.PENDING, None, why, reason)
 
 
 def _obstacles(pod: Obj, side: Side) -> Iterator[tuple[Reason, str]]:
     """Why it does not start, for a program and in words."""
-    for one in pod.get("status", {}).get("containerStatuses", []):
+    for one in _statuses(pod):
         waiting = one.get("state", {}).get("waiting", {})
         reason, message = _WAITING.get(waiting.get("reason", "")), clip(waiting.get("message", ""), _TEXT)
+        if _ROOT.search(message):
+            reason = Reason.ROOT
         if reason is not None:
             yield reason, sentence(reason, side) + (f": {one['image']}: {message}" if message else "")
     scheduled = _condition(pod, "PodScheduled", "False")
@@ -200,18 +226,27 @@ def _obstacles(pod: Obj, side: Side) -> Iterator[tuple[Reason, str]]:
         yield Reason.NODE, f"{sentence(Reason.NODE, side)}: {clip(str(scheduled.get('message', '')), _TEXT)}"
 
 
+def _statuses(pod: Obj) -> list[dict[str, Any]]:
+    """Of its containers, in the order in which they run."""
+    status = pod.get("status", {})
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+
+
 def _terminated(pod: Obj) -> dict[str, Any] | None:
-    """How its container ended: a run's pods have one each."""
-    for one in pod.get("status", {}).get("containerStatuses", []):
-        ended: dict[str, Any] | None = one.get("state", {}).get("terminated")
-        if ended is not None:
-            return ended
-    return None
+    """How the last of its containers ended that did, with its name as ``step``: nothing runs after one that failed."""
+    ended = [
+        {**one["state"]["terminated"], "step": one["name"]}
+        for one in _statuses(pod)
+        if one.get("state", {}).get("terminated") is not None
+    ]
+    failed = [one for one in ended if int(one["exitCode"])]
+    return next(iter(failed or ended[-1:]), None)
 
 
 def _message(pod: Obj) -> bytes | None:
-    ended = _terminated(pod)
-    text = (ended or {}).get("message")
+    """What a step of ours left. What another image's program says there is nobody's result."""
+    ended = _terminated(pod) or {}
+    text = None if ended.get("step") == PROGRAM else ended.get("message")
     return text.encode() if text else None
 
 

@@ -124,7 +124,7 @@ def _body(name: str, *tasks: str) -> str:
             'Spark(task_id="t", job=JOB, image="x", tag="x", resources="L", size="large", parametres={}, jobb=1, wait="PT2H")',
             [
                 "t: image: 'x', tag: 'x'; expected registry.host/path/name:tag",
-                "t: resources: not supported in this version; size= names one of the team file's sizes",
+                "t: size and resources say the same thing twice; keep one",
                 "t: size: 'large'; expected one of the team file, such as S or XL",
                 "t: parametres: no argument of this operator (did you mean 'parameters'?); it takes job, inputs",
                 "t: jobb: no argument of this operator (did you mean 'job'?)",

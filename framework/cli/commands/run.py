@@ -30,6 +30,9 @@ FixturesOption = Annotated[
     typer.Option(help="A case: in.* feed the ports, case.yaml says run and parameters, out.* are compared."),
 ]
 ParamOption = Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the job.")]
+CommandOption = Annotated[
+    str | None, typer.Option("--command", help="Of a Contract: what runs here in place of its image, in one text.")
+]
 ConfOption = Annotated[list[str] | None, typer.Option("--conf", metavar="KEY=VALUE", help="A Spark setting.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -43,13 +46,14 @@ def run(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     fixtures: FixturesOption = None,
     params: ParamOption = None,
     conf: ConfOption = None,
+    command: CommandOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a job here, as it would run in production; it writes only below .teamspark/. Exits with 1 when a case differs."""
     from framework.cli.asking import Ask, prepare
 
     scope = scope_of(ctx)
-    ask = Ask(job, date, tuple(inputs or ()), fixtures, tuple(params or ()), tuple(conf or ()))
+    ask = Ask(job, date, tuple(inputs or ()), fixtures, tuple(params or ()), tuple(conf or ()), command)
     with scope.importing():
         prepared = prepare(ask, scope.workspace)
         for note in prepared.notes:

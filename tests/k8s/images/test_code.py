@@ -18,7 +18,7 @@ WITHIN_S = 240.0
 def ended(whole: Whole, name: str, job: str, digest: str | None) -> tuple[int | None, str]:
     """The exit code and the message of a run of ``insights`` whose input nobody published."""
     from k8s.images.parts import PACKAGES
-    from k8s.launch.pods import FILES, PLATFORM
+    from k8s.launch.parts import FILES, PLATFORM
     from k8s.launch.sizes import resources_of
 
     resources = resources_of(whole.teams.team("insights"))

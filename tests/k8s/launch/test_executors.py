@@ -15,7 +15,8 @@ from framework.identity import RunKey
 from framework.launch.base import UNFINISHED, LaunchRequest, Phase, Status
 from k8s.client import Place
 from k8s.launch.launcher import KubernetesLauncher
-from k8s.launch.pods import PLATFORM, launch_of, owned
+from k8s.launch.parts import PLATFORM
+from k8s.launch.pods import launch_of, owned
 from k8s.render.objects import thing
 from tests.k8s.launch.test_spark import RUN, ended, request_of
 from tests.servers.cluster import Whole

@@ -16,7 +16,7 @@ import pytest
 from framework.laptop import LaptopRun, laptop_config
 from framework.launch.base import Resources, Share
 from framework.spark.settings import SessionSettings, effective_settings
-from k8s.launch.pods import FILES
+from k8s.launch.parts import FILES
 from k8s.launch.sparkconf import platform_settings
 from tests.framework.spark.hostile import HOSTILE, SIZES
 

@@ -13,7 +13,8 @@ from framework.identity import Epoch, RunKey
 from framework.launch.base import CONFIG, CONNECTIONS, RESULT, LaunchRequest, Resources, Share
 from framework.tenancy.cluster import Limits
 from k8s.launch.naming import executor_prefix, identity_of, run_label
-from k8s.launch.pods import FILES, MESSAGE, SECRETS, executor_template, launch_of, owned
+from k8s.launch.parts import FILES, MESSAGE, SECRETS
+from k8s.launch.pods import executor_template, launch_of, owned
 from k8s.launch.sizes import resources_of
 from k8s.launch.sparkconf import cores, heap_mib, platform_settings
 from k8s.render.admission import parameters

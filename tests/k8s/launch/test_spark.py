@@ -35,7 +35,7 @@ def request_name(key: RunKey) -> str:
 
 def request_of(whole: Whole, key: RunKey, job: str, **told: object) -> LaunchRequest:
     from k8s.images.parts import PACKAGES
-    from k8s.launch.pods import FILES, PLATFORM
+    from k8s.launch.parts import FILES, PLATFORM
     from k8s.launch.sizes import resources_of
 
     epoch = Epoch("2f" * 8, 1, 1)

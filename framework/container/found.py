@@ -1,0 +1,61 @@
+"""The files that a program left for one output: plain files in a folder, nothing else. No name is resolved through a link."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from framework.errors import SchemaMismatch
+from framework.storage.oserrors import translated
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One file. ``name``: below the output's folder, with ``/``."""
+
+    name: str
+    path: Path
+    bytes: int
+
+
+def left_in(folder: Path, *, output: str, where: str) -> tuple[Left, ...]:
+    """Sorted by name. Names that begin with ``_`` or ``.`` are markers and leftovers of writers, and not among them.
+
+    Raises: SchemaMismatch for a link, a pipe or a socket, and for an output without a file; StoreUnavailable, SetupError.
+    """
+    odd: list[str] = []
+    with translated(str(folder), what="the output's folder"):
+        found = sorted(_below(folder, "", odd), key=lambda one: one.name)
+    if odd:
+        raise SchemaMismatch(
+            f"output '{output}' holds something else than files and folders", where=where, details=odd,
+            next_step="write the files themselves; links lead out of the output",
+        )  # fmt: skip
+    if not found:
+        raise nothing(output, where=where, place=str(folder))
+    return tuple(found)
+
+
+def nothing(output: str, *, where: str, place: str) -> SchemaMismatch:
+    """The error of a program that wrote no file for ``output``."""
+    return SchemaMismatch(
+        f"the program wrote nothing for output '{output}'",
+        where=where,
+        expected=f"files below {place}",
+        next_step=f"write to what the configuration names: path, or uri, of outputs.{output}",
+    )
+
+
+def _below(folder: Path, inside: str, odd: list[str]) -> Iterator[Left]:
+    with os.scandir(folder) as items:
+        for item in items:
+            name, mode = f"{inside}{item.name}", item.stat(follow_symlinks=False).st_mode
+            if item.name[0] in "_.":
+                continue
+            if stat.S_ISDIR(mode):
+                yield from _below(Path(item.path), f"{name}/", odd)
+            elif stat.S_ISREG(mode):
+                yield Left(name, Path(item.path), item.stat(follow_symlinks=False).st_size)
+            else:
+                odd.append(f"{name}: {'a link' if stat.S_ISLNK(mode) else 'no plain file'}")

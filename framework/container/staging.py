@@ -1,0 +1,64 @@
+"""A run's pinned inputs become folders that hold exactly their published files, or URIs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from framework.config import DataMode
+from framework.container.arrow import arrow_schema
+from framework.container.told import InputTold
+from framework.errors import ConfigError
+from framework.job import Files
+from framework.plan import AbsentInput, Fixture, FixtureInput, PlannedInput, RunInput
+from framework.runner.laying import Source, laid_out, sources_of
+from framework.schema.compare import type_text
+from framework.schema.spec import SchemaSpec
+from framework.world import World
+
+
+def columns_of(spec: SchemaSpec) -> dict[str, str]:
+    """Names and types for a person or a tool: as SQL writes them."""
+    return {column.name: type_text(column.type) for column in spec.columns}
+
+
+def staged(planned: PlannedInput, world: World, folder: Path, data: DataMode) -> InputTold:
+    """Lay out one input. Raises: StoreUnavailable, InputCorrupt, SetupError, ConfigError."""
+    columns = columns_of(planned.port.schema)
+    match planned:
+        case AbsentInput():
+            return InputTold(path=None, columns=columns)
+        case FixtureInput(fixture=Fixture(folder=Path() as given)):
+            return InputTold(path=str(given), files=Files(given).names)
+        case FixtureInput():
+            return _written(planned, folder, columns)
+        case RunInput():
+            sources = sources_of(planned, world)
+            if data == "uri":
+                return _named(planned, sources, columns)
+            laid_out(sources, folder, linked=data == "volume")
+            return InputTold(
+                path=str(folder), files=tuple(sorted(one.name for one in sources)), columns=columns,
+                bytes=sum(one.bytes for one in sources), rows=sum(read.rows for read in planned.reads),
+            )  # fmt: skip
+    raise ConfigError("a container reads published outputs only", where=planned.port.name)
+
+
+def _named(planned: RunInput, sources: Sequence[Source], columns: dict[str, str]) -> InputTold:
+    return InputTold(
+        path=None, uris=tuple(for_tools(one.store.uri(one.path)) for one in sources), columns=columns,
+        bytes=sum(one.bytes for one in sources), rows=sum(read.rows for read in planned.reads),
+    )  # fmt: skip
+
+
+def for_tools(uri: str) -> str:
+    """``s3a`` is Hadoop's name of the scheme; all other tools say ``s3``."""
+    return f"s3://{uri.removeprefix('s3a://')}" if uri.startswith("s3a://") else uri
+
+
+def _written(planned: FixtureInput, folder: Path, columns: dict[str, str]) -> InputTold:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, file = planned.fixture.rows, folder / "fixture.parquet"
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(planned.port.schema)), file)
+    return InputTold(path=str(folder), files=(file.name,), columns=columns, bytes=file.stat().st_size, rows=len(rows))

@@ -1,0 +1,232 @@
+"""Programs between the two steps: what they are given, what they may leave, and what is published of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from framework.config import DataMode
+from framework.container.contract import untyped
+from framework.errors import CheckFailed, InputCorrupt, JobFailed, SchemaMismatch, SetupError
+from framework.identity import RunKey
+from framework.job import contract_of
+from framework.storage.memory import MemoryStore
+from framework.storage.publish import RunLog
+from tests.framework.container.ground import GOOD, IMAGE, Ground, Score, Trained
+
+KEY = RunKey("flights", "flights.daily", "score", "20130101T000000Z")
+SCORES = [{"carrier": "AA", "score": 3.0}, {"carrier": "UA", "score": 0.0}]
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    return Ground(tmp_path)
+
+
+@pytest.mark.parametrize("data", ["copy", "volume", "uri"])
+def test_a_program_reads_and_writes_whichever_way_it_is_given_data(tmp_path: Path, data: DataMode) -> None:
+    ground = Ground(tmp_path, data)
+    read = ground.published()
+
+    result = ground.run(GOOD)
+
+    assert (result.verdict, result.outputs["default"].rows, result.rows_read) == ("published", 2, 2)
+    assert ground.rows() == SCORES
+    published = RunLog(ground.store, KEY).newest()
+    assert published is not None
+    manifest = published.manifest
+    assert manifest.inputs[0].reads[0].digest == read.digest
+    assert manifest.contract == contract_of(Score).hash
+    assert manifest.producer["image"] == IMAGE
+
+
+def test_in_a_store_without_folders_everything_is_copied(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, "copy", MemoryStore())
+    ground.published()
+
+    ground.run(GOOD)
+
+    assert ground.rows() == SCORES
+
+
+def test_the_folder_of_an_input_holds_exactly_the_published_files(ground: Ground) -> None:
+    published = ground.published()
+    beside = Path(str(ground.store.readable(f"{published.output_dir()}/left-over.parquet")))
+    beside.write_bytes(b"of a try that was killed")
+
+    ground.run(
+        "import sys\nassert [p.name for p in pathlib.Path(told['inputs']['flights']['path']).iterdir()] == ['part-0.parquet']\n"
+        + GOOD.replace("\n    ", "\n")
+    )
+
+    assert ground.rows() == SCORES
+
+
+def test_a_program_is_told_of_its_run_and_its_parameters(ground: Ground) -> None:
+    ground.published()
+    ground.run(
+        """
+        assert told["run"]["logical_date"].startswith("2013-01-01"), told
+        assert told["inputs"]["flights"]["columns"] == {"carrier": "string", "delay": "int"}
+        assert told["outputs"]["default"]["columns"] == {"carrier": "string", "score": "double"}
+        assert os.environ["TEAMSPARK_INPUT_FLIGHTS"] == told["inputs"]["flights"]["path"]
+        assert os.environ["TEAMSPARK_OUTPUT_DEFAULT"] == told["outputs"]["default"]["path"]
+        """
+        + GOOD.replace("\n    ", "\n        ")
+    )
+
+    assert ground.rows() == SCORES
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("scores.csv", "score,carrier\\n3,AA\\n0,UA\\n"),
+        ("scores.jsonl", json.dumps(SCORES[0]) + "\\n" + json.dumps(SCORES[1]) + "\\n"),
+    ],
+)
+def test_text_of_simple_tools_is_typed(ground: Ground, name: str, text: str) -> None:
+    ground.published()
+
+    ground.run(f"(out() / {name!r}).write_text({text.replace(chr(92) + 'n', chr(10))!r})")
+
+    assert ground.rows() == SCORES
+
+
+BAD = {
+    "nothing": ("pass", "wrote nothing"),
+    "a link": ("(out() / 'x.parquet').symlink_to('/etc/hostname')", "x.parquet: a link"),
+    "a pipe": ("os.mkfifo(out() / 'x.parquet')", "x.parquet: no plain file"),
+    "half a file": ("(out() / 'x.parquet').write_bytes(b'PAR1 and no more')", "x.parquet: "),
+    "no file at all": ("out('default')", "wrote nothing"),
+    "another kind": ("(out() / 'x.xlsx').write_bytes(b'PK')", "x.xlsx"),
+    "a column less": ("write('default', pa.table({'carrier': ['AA']}))", "score: missing, expected double"),
+    "a column more": (
+        "write('default', pa.table({'carrier': ['AA'], 'score': [1.0], 'x': [1]}))",
+        "x: not declared",
+    ),
+    "another type": ("write('default', pa.table({'carrier': ['AA'], 'score': ['1']}))", "score: is string, expected double"),
+    "text with a bad number": ("(out() / 'x.csv').write_text('carrier,score\\nAA,much\\n')", "x.csv: "),
+    "text without its header": ("(out() / 'x.csv').write_text('AA,1.0\\n')", "the header lacks carrier, score"),
+    "an object too wide": ("(out() / 'x.jsonl').write_text('{\"carrier\": \"AA\", \"score\": 1, \"y\": 2}\\n')", "unexpected"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", BAD)
+def test_what_a_program_may_not_leave(ground: Ground, why: str) -> None:
+    body, told = BAD[why]
+    ground.published()
+
+    with pytest.raises(SchemaMismatch) as caught:
+        ground.run(body)
+
+    assert told in str(caught.value)
+    assert RunLog(ground.store, KEY).seen() == frozenset(), "not even a claim is left"
+
+
+def test_a_null_that_nobody_declared_is_found(ground: Ground) -> None:
+    ground.published()
+
+    with pytest.raises(CheckFailed) as caught:
+        ground.run("write('default', pa.table({'carrier': ['AA', None], 'score': [1.0, 2.0]}))")
+
+    assert caught.value.failed == {"default.carrier.null": 1}
+
+
+def test_a_program_that_fails_publishes_nothing(ground: Ground) -> None:
+    ground.published()
+
+    with pytest.raises(JobFailed) as caught:
+        ground.run(GOOD + "\n    raise SystemExit(3)\n".replace("\n    ", "\n"))
+
+    assert "exit code 3" in str(caught.value)
+    assert RunLog(ground.store, KEY).newest() is None
+
+
+def test_a_program_that_is_not_there_is_told(ground: Ground) -> None:
+    from framework.container.laptop import Command, locally
+
+    ground.published()
+    around = ground.around(contract_of(Score), ground.config({"flights": "raw"}))
+
+    with pytest.raises(SetupError, match="cannot be started"):
+        locally(around, Command(("/no/such/program",), ground.root, {}))
+
+
+def test_files_go_from_program_to_program(ground: Ground) -> None:
+    ground.published()
+    ground.run("(out() / 'deep').mkdir(); (out() / 'deep' / 'model.bin').write_bytes(b'weights')", Trained)
+    config = ground.config({"model": "score"}, task="used")
+    around = ground.around(untyped(IMAGE, ("model",), ("default",)), config)
+
+    assert around.prepare() is None
+
+    assert (ground.layout.input("model") / "deep" / "model.bin").read_bytes() == b"weights"
+
+
+def test_files_that_changed_since_they_were_published_are_found(ground: Ground) -> None:
+    ground.published()
+    ground.run("(out() / 'model.bin').write_bytes(b'weights')", Trained)
+    published = RunLog(ground.store, KEY).newest()
+    assert published is not None
+    Path(str(ground.store.readable(published.paths()[0]))).write_bytes(b"WEIGHTS")
+    around = ground.around(untyped(IMAGE, ("model",), ("default",)), ground.config({"model": "score"}, task="used"))
+
+    with pytest.raises(InputCorrupt, match="not what their manifest says"):
+        around.prepare()
+
+
+def test_a_program_is_not_run_again_once_its_run_has_published(ground: Ground) -> None:
+    ground.published()
+    ground.run(GOOD)
+
+    again = ground.next_try().run("raise SystemExit('it ran again')")
+
+    assert again.verdict == "resumed"
+    assert again.attempt == 1
+
+
+def test_inputs_that_are_larger_than_the_disk_are_refused_before_they_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    ground = Ground(tmp_path, "copy")
+    ground.published()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=10))
+
+    with pytest.raises(SetupError, match="larger than the folder"):
+        ground.run(GOOD)
+
+
+def test_rows_are_not_files(ground: Ground) -> None:
+    from framework.errors import DefinitionError
+
+    ground.published()
+    ground.run("(out() / 'model.bin').write_bytes(b'weights')", Trained)
+    around = ground.around(contract_of(Score), ground.config({"flights": "score"}, task="used"))
+
+    with pytest.raises(DefinitionError, match="its producer published files"):
+        around.prepare()
+
+
+def test_two_attempts_of_files_are_compared_file_by_file(ground: Ground) -> None:
+    from framework.cli.differences import Side, differences
+
+    ground.published()
+    log = RunLog(ground.store, KEY)
+    found = []
+    for number, text in enumerate(("b'weights'", "b'weights'", "b'WEIGHTS'"), 1):
+        again = Ground(ground.root, epoch=ground.epoch.__class__(str(number) * 16, 1, 1))
+        again.run(f"(out() / 'model.bin').write_bytes({text})", Trained)
+        newest = log.newest()
+        assert newest is not None
+        found.append(Side(ground.store, newest))
+
+    (same,) = differences(found[0], found[1])
+    (other,) = differences(found[0], found[2])
+
+    assert same.same
+    assert not other.same
+    assert "file default/model.bin: sha256" in next(other.lines())

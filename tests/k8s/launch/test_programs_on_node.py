@@ -1,0 +1,218 @@
+"""Programs of other images on a real node: what they read and leave, what becomes of those that fail, and of those that are killed."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framework.config import DataMode, RunResult
+from framework.container.layout import POD
+from framework.diagnosis import Reason
+from framework.identity import RunKey
+from framework.launch.base import CONFIG, RESULT, Phase, Program, Status
+from framework.storage.publish import RunLog
+from tests.framework.container.ground import Ground
+from tests.k8s.launch.test_spark import ended, request_of
+from tests.servers.cluster import Whole
+from tests.servers.node import IMAGES
+
+# Whoever is first waits for a node to start and to be given its images.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+WITHIN_S = 240.0
+TOOL = f"{IMAGES}/flights/scores:1"
+ROOT = f"{IMAGES}/flights/root:1"
+EMPTY = f"{IMAGES}/flights/empty:1"
+SCORES = [{"carrier": "AA", "score": 3.0}, {"carrier": "UA", "score": 0.0}]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """A team's programs on the node. ``ground``: its store, as this machine's administrator sees it."""
+
+    whole: Whole
+    ground: Ground
+
+    def run(self, do: str, *, data: DataMode = "copy", image: str = TOOL, number: int = 1) -> str:
+        """Start one; the name of its launch. ``number``: of the try."""
+        from framework.config import ContainerFacts, EdgeRef, ExportedConfig
+
+        key = self.key(do, data, image)
+        edge = EdgeRef(team="flights", dag_id="flights.daily", task_id="raw")
+        facts = ContainerFacts(image=image, data=data)
+        made = request_of(
+            self.whole,
+            key,
+            "jobs.flights.scores:Score",
+            inputs={"flights": (edge,)},
+            container=facts,
+            parameters={"do": do},
+        )
+        epoch = replace(made.epoch, try_number=number)
+        told = ExportedConfig.parse_json(made.config, where="test").model_copy(update={"epoch": epoch})
+        steps = ("python3", "-m", "framework.container")
+        rest = ("--config", CONFIG, "--result", RESULT)
+        env = POD.variables(["flights"], ["default"])
+        program = Program(image, (*steps, "prepare", *rest), (*steps, "publish", *rest), env, opens_uris=data == "uri")
+        assert made.resources is not None
+        name = f"{key.task_id}-{number}"
+        self.launcher.start(
+            replace(
+                made, name=name, epoch=epoch, command=(), config=told.json_bytes(), program=program,
+                connections=b"{}", resources=replace(made.resources, executors=0),
+            )
+        )  # fmt: skip
+        return name
+
+    def key(self, do: str, data: DataMode = "copy", image: str = TOOL) -> RunKey:
+        kind = image.rpartition("/")[2].partition(":")[0]
+        return RunKey("flights", "flights.daily", f"{kind}-{do}-{data}", "20130101T000000Z")
+
+    @property
+    def launcher(self) -> Any:
+        return self.whole.launcher("flights")
+
+    def ended(self, name: str) -> tuple[Status, str]:
+        launcher = self.launcher
+        status = ended(launcher, name)
+        return status, launcher.log(name).decode()
+
+    def log(self, do: str, data: DataMode = "copy") -> RunLog:
+        return RunLog(self.ground.store, self.key(do, data))
+
+
+@pytest.fixture(scope="module")
+def programs(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    from framework.world import open_store
+    from k8s.images.oci import Layer, Settings, write_image
+    from k8s.local.node.images import import_images
+
+    home = tmp_path_factory.mktemp("programs")
+    store: Any = open_store(whole.teams.team("flights").store, workspace=whole.workspace, keys=whole.keys)
+    ground = Ground(home, "copy", store)
+    ground.published()
+    base = whole.node.base.archive
+    layer = [Layer(Path(__file__).with_name("scores.py"), "/opt/tool/scores.py")]
+    words = ("python3", "/opt/tool/scores.py")
+    path = {"PATH": "/usr/bin:/bin", "PYTHONPATH": _packages()}
+    kinds = {
+        TOOL: Settings(env=path, user="4242:4242", entrypoint=words),
+        ROOT: Settings(env=path, entrypoint=words),
+        EMPTY: Settings(env=path, user="4242:4242"),
+    }
+    for number, (name, settings) in enumerate(kinds.items()):
+        write_image(home / f"{number}.tar", name, layer, settings, base=base, thin=True)
+    import_images(whole.node.node.layout, [home / f"{n}.tar" for n in range(len(kinds))], whole.node.node.inside)
+    yield Programs(whole, ground)
+    whole.node.empty("flights")
+
+
+def _packages() -> str:
+    from k8s.images.parts import PACKAGES
+
+    return PACKAGES
+
+
+@pytest.mark.parametrize("data", ["copy", "uri"])
+def test_a_program_is_published_like_a_job(programs: Programs, data: DataMode) -> None:
+    name = programs.run("score", data=data)
+
+    status, log = programs.ended(name)
+
+    assert status.phase is Phase.SUCCEEDED, f"{status}\n{log}"
+    assert status.result is not None
+    result = RunResult.parse_json(status.result, where="result")
+    assert (result.verdict, result.outputs["default"].rows, result.rows_read) == ("published", 2, 2)
+    assert "the program does: score" in log
+    assert log.index("the program does") < log.index("published:"), "one step's log after the other's"
+    published = programs.log("score", data).newest()
+    assert published is not None
+    import pyarrow.parquet as pq
+
+    (path,) = published.paths()
+    assert pq.read_table(programs.ground.store.readable(path)).to_pylist() == SCORES
+
+
+FAULTS: list[tuple[str, int, Reason | None, str]] = [
+    ("nothing", 65, None, "wrote nothing"),
+    ("fail", 75, Reason.PROGRAM, "the image's own program failed: exit code 75"),
+    ("half", 65, None, "part-1.parquet"),
+    ("bad", 65, None, "default.carrier.null: 1 row"),
+    ("outside", 65, None, "wrote nothing"),
+    ("forge", 1, Reason.PROGRAM, "exit code 1"),
+    ("hungry", 137, Reason.MEMORY, "the program needed more than its 1Gi of memory"),
+]
+
+
+@pytest.mark.parametrize(("do", "code", "reason", "told"), FAULTS)
+def test_what_fails_publishes_nothing_and_says_why(
+    programs: Programs, do: str, code: int, reason: Reason | None, told: str
+) -> None:
+    name = programs.run(do)
+
+    status, log = programs.ended(name)
+
+    assert (status.phase, status.exit_code, status.reason) == (Phase.FAILED, code, reason), f"{status}\n{log}"
+    assert told in f"{status.why}\n{log}"
+    assert "could write to" not in log
+    assert programs.log(do).newest() is None
+
+
+@pytest.mark.parametrize(
+    ("image", "reason", "told"),
+    [(ROOT, Reason.ROOT, "runAsNonRoot"), (EMPTY, Reason.CONTAINER, "no command specified")],
+)
+def test_an_image_that_cannot_be_run_is_told_at_once(programs: Programs, image: str, reason: Reason, told: str) -> None:
+    name = programs.run("score", image=image)
+
+    status, _ = programs.ended(name)
+
+    assert (status.phase, status.reason) == (Phase.FAILED, reason)
+    assert told in str(status.why)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def _step_runs(programs: Programs, name: str, step: str) -> bool:
+    from k8s.client import Place
+
+    pod = programs.whole.node.admin.get(Place("v1", "Pod", "flights", name))
+    assert pod is not None
+    told = pod.get("status", {})
+    found = [*told.get("initContainerStatuses", ()), *told.get("containerStatuses", ())]
+    return any(one["name"] == step and "running" in one["state"] for one in found)
+
+
+@pytest.mark.parametrize("step", ["prepare", "program", "publish"])
+def test_killed_in_any_step_nothing_is_left_and_the_next_try_publishes(programs: Programs, step: str) -> None:
+    do = {"prepare": "score1", "program": "score2", "publish": "score3"}[step]
+    name = programs.run(do)
+    until(lambda: _step_runs(programs, name, step))
+
+    programs.launcher.kill(name)
+
+    for kind in ("Pod", "ConfigMap", "Secret"):
+        names = [one["metadata"]["name"] for one in programs.whole.node.admin.list("v1", kind, namespace="flights")]
+        assert name not in names, kind
+    if step != "publish":
+        assert programs.log(do).seen() == frozenset(), "no attempt was claimed"
+
+    status, log = programs.ended(programs.run(do, number=2))
+    assert status.phase is Phase.SUCCEEDED, f"{status}\n{log}"
+
+
+def test_a_program_that_is_deaf_to_signals_is_ended(programs: Programs) -> None:
+    name = programs.run("deaf")
+    until(lambda: _step_runs(programs, name, "program"))
+
+    programs.launcher.kill(name)
+
+    assert programs.launcher.status(name).phase is Phase.ABSENT
