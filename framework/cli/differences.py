@@ -136,9 +136,9 @@ def _files_that_differ(first: OutputEntry, second: OutputEntry) -> Iterator[str]
     )
     for path in sorted({*one, *other}):
         if path not in one or path not in other:
-            yield f"file {path}: only {'the first' if path in one else 'the second'} has it"
+            yield f"file {path} is in {'the first' if path in one else 'the second'} only"
         elif one[path] != other[path]:
-            yield f"file {path}: sha256 {one[path][:12]} and {other[path][:12]}"
+            yield f"file {path} is another: sha256 {one[path][:12]} and {other[path][:12]}"
 
 
 def _shape(spec: SchemaSpec) -> list[tuple[str, object]]:

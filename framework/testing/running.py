@@ -65,7 +65,7 @@ class JobRunner:
     root: Path
 
     def __call__(
-        self, job: Job, inputs: Mapping[str, Rows | Files] | None = None, *, run: str | date | None = DEFAULT_RUN
+        self, job: Job, inputs: "Mapping[str, Rows | Files] | None" = None, *, run: str | date | None = DEFAULT_RUN
     ) -> JobRun:
         """Run ``job`` with the given rows on each port, a folder's ``Files`` on one that is such.
 
@@ -108,7 +108,7 @@ class JobRunner:
         return JobRun(result, published, store, self.spark)
 
 
-def _fixture(signature: Signature, name: str, given: Rows | Files) -> Fixture:
+def _fixture(signature: Signature, name: str, given: "Rows | Files") -> Fixture:
     port = signature.contract.input(name)
     if isinstance(given, Files):
         return Fixture((), "the test", given.path)

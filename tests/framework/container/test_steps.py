@@ -229,4 +229,4 @@ def test_two_attempts_of_files_are_compared_file_by_file(ground: Ground) -> None
 
     assert same.same
     assert not other.same
-    assert "file default/model.bin: sha256" in next(other.lines())
+    assert "file default/model.bin is another" in next(other.lines())

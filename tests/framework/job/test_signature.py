@@ -10,6 +10,8 @@ from pydantic import Field
 
 from framework.errors import ConfigError, DefinitionError
 from framework.job import (
+    Contract,
+    Files,
     Frame,
     Input,
     Job,
@@ -181,7 +183,9 @@ def test_every_parameter_that_is_no_port_is_told_at_once() -> None:
     told = {line.partition(":")[0]: line.partition(": ")[2] for line in refusal_of(transform)}
 
     assert told["a"] == "inputs are given by name; remove the /"
-    assert told["b"].startswith("int is neither input nor injected; expected Frame[S], Table[S], Run or SparkSession")
+    assert told["b"].startswith(
+        "int is neither input nor injected; expected Frame[S], Table[S], Files, Run or SparkSession"
+    )
     assert told["b"].endswith("parameters of the job are fields of its class")
     assert told["c"] == told["f"] == "does not say what its rows are; write Frame[S], S being a Schema"
     assert told["d"] == "is one row; write Frame[Flight]"
@@ -367,13 +371,69 @@ def test_parameters_that_json_cannot_hold_are_told() -> None:
         contract_of(Odd)
 
 
-def test_a_job_of_an_unknown_kind_of_input_is_refused() -> None:
-    import framework
+class Learned(Job):
+    def transform(self, flights: Frame[Flight], model: Files) -> Frame[Flight]:
+        return flights
 
-    for name in ("Files", "Contract"):
-        assert name not in framework.__all__
-        with pytest.raises(AttributeError):
-            getattr(framework, name)
+
+class Learn(Contract):
+    """What another image does."""
+
+    def transform(self, flights: Frame[Flight], before: Files | None) -> Files: ...
+
+
+def test_files_are_ports_without_a_schema() -> None:
+    job, contract = contract_of(Learned), contract_of(Learn)
+
+    assert [(port.name, port.files) for port in job.inputs] == [("flights", False), ("model", True)]
+    assert [(port.name, port.files, port.optional) for port in contract.inputs][1] == ("before", True, True)
+    assert contract.outputs[0].files
+    assert (job.container, contract.container) == (False, True)
+    assert (contract.description, JobContract.from_json(contract.to_json())) == ("What another image does.", contract)
+
+
+def test_files_are_of_the_contract() -> None:
+    class Plain(Job):
+        def transform(self, flights: Frame[Flight], model: Frame[Flight]) -> Frame[Flight]:
+            return flights
+
+    assert contract_of(Learned).hash != contract_of(Plain).hash
+
+
+@pytest.mark.parametrize(
+    ("signature", "told"),
+    [
+        ({"model": Files, "return": Files}, "default: a Spark job returns frames"),
+        ({"model": Annotated[Files, Source("models")], "return": Frame[Flight]}, "a source has rows"),
+    ],
+)
+def test_what_files_cannot_be_in_a_job(signature: dict[str, Any], told: str) -> None:
+    def transform(self: Any, model: Any) -> Any: ...
+
+    transform.__annotations__ = signature
+    with pytest.raises(DefinitionError) as caught:
+        contract_of(type("Odd", (Job,), {"transform": transform, "__module__": __name__}))
+
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("signature", "told"),
+    [
+        ({"x": Run, "return": Files}, "a container finds its run in its configuration"),
+        ({"x": Annotated[Frame[Flight], Source("landed")], "return": Files}, "a source is read by a Spark job"),
+        ({"x": Table[Flight], "return": Files}, "a table has no folder of its own"),
+        ({"x": Frame[Flight], "return": Table[Flight]}, "a table is written by a Spark job"),
+    ],
+)
+def test_what_a_container_cannot_be_given(signature: dict[str, Any], told: str) -> None:
+    def transform(self: Any, x: Any) -> Any: ...
+
+    transform.__annotations__ = signature
+    with pytest.raises(DefinitionError) as caught:
+        contract_of(type("Odd", (Contract,), {"transform": transform, "__module__": __name__}))
+
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [lambda: Input(cache=wrong("hot")), lambda: Input(as_of=wrong("now")), lambda: Output(keep="30 days"), lambda: Output(keep="P0D"), lambda: Output(keep=wrong(30)), lambda: Source("No Name"), lambda: Source("")])  # fmt: skip
