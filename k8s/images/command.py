@@ -106,6 +106,39 @@ def push(
     say(f"{key}: {done.pinned}")
 
 
+@app.command()
+def tool(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
+    ctx: typer.Context,
+    team: Annotated[str, typer.Argument(help="The team whose tool it is.")],
+    name: Annotated[str, typer.Argument(help="What the tool is called: small letters, digits, dashes.")],
+    folder: Annotated[
+        Path,
+        typer.Option("--from", help="A folder, which becomes /opt/tool in the image.", exists=True, file_okay=False),
+    ],
+    entrypoint: Annotated[str, typer.Option(help="What runs, in one text: 'python3 /opt/tool/score.py'.")],
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Over nothing, for a static binary; else over Debian with Python.")
+    ] = False,
+    prefix: Annotated[
+        str | None, typer.Option(help="What the name begins with; by default local/teamspark.", metavar="REGISTRY/PATH")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Build an image of any program for ExecutionEnvironmentOperator, without Docker; print name, digest and archive."""
+    import shlex
+
+    from k8s.images.parts import PREFIX, Builder
+    from k8s.images.tool import Tool, build_tool, folder_part
+
+    builder = Builder(os.environ, scope_of(ctx).workspace / LOCK, remark, prefix or PREFIX)
+    below = () if bare else (builder.debian(),)
+    made = build_tool(
+        builder, Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), tuple(shlex.split(entrypoint)))
+    )
+    told = {"name": made.name, "digest": made.digest, "archive": str(made.archive)}
+    as_json(told) if json else facts(told.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Which image is meant."""

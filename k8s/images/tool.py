@@ -1,0 +1,68 @@
+"""The image of a tool: a program of a team's own, over Debian or over nothing, for tasks that run another image."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from framework.errors import ConfigError
+from framework.identity import check_team
+from k8s.images.debian import USER
+from k8s.images.kept import Part, ensure_part, images_home, locked
+from k8s.images.oci import Settings
+from k8s.images.parts import Builder
+from k8s.images.spark import Image, Place, written
+from k8s.images.trees import content_digest, copied, no_links, readable
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+FOLDER: Final = "/opt/tool"
+"""Where a tool's own files are in its image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """``team`` and ``name`` are its image's; ``parts``: its layers, the lowest first; ``entrypoint``: what runs, as words."""
+
+    team: str
+    name: str
+    parts: tuple[Part, ...]
+    entrypoint: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_tool(builder: Builder, tool: Tool) -> Image:
+    """``PREFIX/TEAM/NAME:TAG``, where images are kept, run as a user that is not root; what is there is not made again.
+
+    Raises: ConfigError, SetupError.
+    """
+    check_team(tool.team)
+    if not _NAME.fullmatch(tool.name) or not tool.entrypoint:
+        raise ConfigError(
+            "an image of a tool has a name, and something that runs", where=tool.team,
+            got=f"{tool.name}, {' '.join(tool.entrypoint) or 'nothing'}",
+            expected="small letters, digits and dashes, a letter first; and the words of a command",
+        )  # fmt: skip
+    home = images_home(builder.environ)
+    settings = Settings(tool.env, f"{USER}:{USER}", "/", tool.entrypoint)
+    with locked(home):
+        kept = [ensure_part(home, part, builder.notice) for part in tool.parts]
+        return written(Place(home, f"{builder.prefix}/{tool.team}/{tool.name}"), kept, settings)
+
+
+def folder_part(name: str, folder: Path, *files: str) -> Part:
+    """What is below ``folder``, or those ``files`` of it, as ``FOLDER`` in the image. Raises: ConfigError for one that is empty."""
+    paths = tuple(no_links(folder / one for one in files) if files else no_links(_below(folder)))
+    if not paths:
+        raise ConfigError("a tool needs files", where=folder, got="nothing below it")
+    return Part(name, FOLDER, (content_digest(folder, paths), "1"), partial(_copy, folder, paths))
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+
+
+def _copy(folder: Path, paths: tuple[Path, ...], tree: Path) -> None:
+    copied(folder, tree, paths)
+    readable(tree)
