@@ -7,6 +7,7 @@ So a run that is killed before leaves nothing at all.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Final
 
 from framework.config import DataMode, ExportedConfig, RunResult, Verdict
 from framework.container.layout import Layout
@@ -28,6 +29,9 @@ from framework.storage.carrying import send
 from framework.storage.oserrors import translated
 from framework.storage.publish import Attempt, Published, RunLog
 from framework.world import World
+
+# A program's user is its image's, which shares no more than a group with ours.
+_SHARED: Final = 0o2775
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,10 @@ class Around:
         taken = self._taken(plan) if self.data == "uri" else None
         with self.watch.phase("stage"), translated(str(self.layout.root), what="the program's folder"):
             told = self._told(plan, taken)
-            for name, output in told.outputs.items():
-                if output.path is not None:
-                    (self.layout.outputs / name).mkdir(parents=True, exist_ok=True)
+            for name in [name for name, output in told.outputs.items() if output.path is not None]:
+                folder = self.layout.outputs / name
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(_SHARED)
             self.layout.config.parent.mkdir(parents=True, exist_ok=True)
             self.layout.config.write_bytes(told.json_bytes())
             self.layout.state.mkdir(parents=True, exist_ok=True)
