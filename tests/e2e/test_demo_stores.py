@@ -157,7 +157,8 @@ def test_as_pods_of_a_cluster_the_outputs_are_the_same(on_disk: Path, published:
     assert "pods of its own namespace" in pods.said
 
 
-@pytest.mark.parametrize("kind", [pytest.param(StoreKind.efs, marks=pytest.mark.long), StoreKind.s3])
+@pytest.mark.long  # the demo as pods is through caches, too
+@pytest.mark.parametrize("kind", [StoreKind.efs, StoreKind.s3])
 def test_through_a_cache_the_outputs_are_the_same_and_inputs_are_hot(
     tmp_path: Path, published: Callable[[StoreKind], Demo], kind: StoreKind
 ) -> None:
