@@ -88,7 +88,7 @@ class Around:
             self.layout.config.parent.mkdir(parents=True, exist_ok=True)
             self.layout.config.write_bytes(told.json_bytes())
             self.layout.state.mkdir(parents=True, exist_ok=True)
-            self.layout.remembered.write_bytes(self._remembered(plan, taken, told).json_bytes())
+            self.layout.remembered.write_bytes(self._remembered(plan, taken).json_bytes())
         return None
 
     def publish(self) -> RunResult:
@@ -158,14 +158,14 @@ class Around:
             one.bucket: S3Told(endpoint=one.endpoint, region=one.region, path_style=one.path_style) for one in found
         }
 
-    def _remembered(self, plan: Plan, taken: Taken | None, told: Told) -> Remembered:
+    def _remembered(self, plan: Plan, taken: Taken | None) -> Remembered:
         return Remembered(
             data=self.data,
             seen=None if plan.seen is None else tuple(sorted(plan.seen)),
             inputs=tuple(entry for one in plan.inputs if (entry := _read_entry(one)) is not None),
             reads=tuple(_read_of(read) for read in _reads(plan)),
             attempt=taken,
-            bytes_cold=sum(one.bytes for one in told.inputs.values()),
+            bytes_cold=sum(read.published.output(read.output).bytes for read in _reads(plan)),
             seconds=dict(self.watch.seconds),
         )
 

@@ -102,6 +102,11 @@ def _hungry(told: Any) -> None:
         held.append(os.urandom(16 << 20))
 
 
+def _linger(told: Any) -> None:
+    time.sleep(8)
+    BY_DATA[told["data"]](told)
+
+
 def _deaf(told: Any) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
@@ -116,6 +121,7 @@ FAULTS = {
     "forge": _forge,
     "fill": _fill,
     "hungry": _hungry,
+    "linger": _linger,
     "deaf": _deaf,
 }
 

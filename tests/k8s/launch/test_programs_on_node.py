@@ -195,7 +195,7 @@ def _step_runs(programs: Programs, name: str, step: str) -> bool:
 
 @pytest.mark.parametrize("step", ["prepare", "program", "publish"])
 def test_killed_in_any_step_nothing_is_left_and_the_next_try_publishes(programs: Programs, step: str) -> None:
-    do = {"prepare": "score1", "program": "score2", "publish": "score3"}[step]
+    do = {"prepare": "score1", "program": "linger", "publish": "score3"}[step]
     name = programs.run(do)
     until(lambda: _step_runs(programs, name, step))
 
