@@ -174,7 +174,8 @@ def _program(admitted: Admitted, team: Team, pinned: str | None, *, connections:
     words = ("python3", "-m", "framework.container")
     files = ("--config", CONFIG, "--result", RESULT, *connections)
     data = told.container.data or ("copy" if isinstance(team.store, BucketStore) else "volume")
-    outputs = admitted.linked.outputs or spec.untyped
+    # Where nobody exported its contract: each has one that is called so.
+    outputs = admitted.linked.outputs or spec.untyped or ("default", *spec.outputs)
     env = POD.variables(told.inputs, outputs)
     return Program(image, (*words, "prepare", *files), (*words, "publish", *files), env, opens_uris=data == "uri")
 

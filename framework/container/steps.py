@@ -79,17 +79,22 @@ class Around:
             plan = make_plan(self.request, self.world)
             self._courier.rehearse(self.contract)
         taken = self._taken(plan) if self.data == "uri" else None
-        with self.watch.phase("stage"), translated(str(self.layout.root), what="the program's folder"):
-            told = self._told(plan, taken)
-            for name in [name for name, output in told.outputs.items() if output.path is not None]:
-                folder = self.layout.outputs / name
-                folder.mkdir(parents=True, exist_ok=True)
-                folder.chmod(_SHARED)
-            self.layout.config.parent.mkdir(parents=True, exist_ok=True)
-            self.layout.config.write_bytes(told.json_bytes())
+        with translated(str(self.layout.root), what="the program's folder"):
+            with self.watch.phase("stage"):
+                self._lay_out(plan, taken)
             self.layout.state.mkdir(parents=True, exist_ok=True)
             self.layout.remembered.write_bytes(self._remembered(plan, taken).json_bytes())
         return None
+
+    def _lay_out(self, plan: Plan, taken: Taken | None) -> None:
+        """Inputs, a folder for each output, and what the program is told of them."""
+        told = self._told(plan, taken)
+        for name in [name for name, output in told.outputs.items() if output.path is not None]:
+            folder = self.layout.outputs / name
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(_SHARED)
+        self.layout.config.parent.mkdir(parents=True, exist_ok=True)
+        self.layout.config.write_bytes(told.json_bytes())
 
     def publish(self) -> RunResult:
         """Check what the program left, and publish it.

@@ -31,6 +31,7 @@ def test_a_program_reads_and_writes_whichever_way_it_is_given_data(tmp_path: Pat
     result = ground.run(GOOD)
 
     assert (result.verdict, result.outputs["default"].rows, result.rows_read) == ("published", 2, 2)
+    assert {"plan", "stage", "program", "verify", "claim", "publish"} <= set(result.seconds)
     assert ground.rows() == SCORES
     published = RunLog(ground.store, KEY).newest()
     assert published is not None
