@@ -25,7 +25,7 @@ test-long: setup ## All tests, also the long sweeps and races, and that both env
 	@$(BIN)/python -m pytest -m "" $(ARGS)
 
 lint: setup ## Ruff, mypy, pyright and the architecture's contracts
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy

@@ -22,10 +22,9 @@ def images(whole: Whole) -> dict[str, str]:
     """By language, on the node."""
     from pathlib import Path
 
-    from tests.k8s.languages import images as languages
-
     from k8s.images.parts import Builder
     from k8s.local.node.images import import_images
+    from tests.k8s.languages import images as languages
     from tests.servers.node import IMAGES
 
     builder = Builder(os.environ, Path("locks/jobs.txt"), print, IMAGES)
