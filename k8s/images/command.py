@@ -125,18 +125,26 @@ def tool(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     json: JsonOption = False,
 ) -> None:
     """Build an image of any program for ExecutionEnvironmentOperator, without Docker; print name, digest and archive."""
-    import shlex
-
     from k8s.images.parts import PREFIX, Builder
     from k8s.images.tool import Tool, build_tool, folder_part
 
     builder = Builder(os.environ, scope_of(ctx).workspace / LOCK, remark, prefix or PREFIX)
     below = () if bare else (builder.debian(),)
-    made = build_tool(
-        builder, Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), tuple(shlex.split(entrypoint)))
-    )
+    made = build_tool(builder, Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), _words(entrypoint)))
     told = {"name": made.name, "digest": made.digest, "archive": str(made.archive)}
     as_json(told) if json else facts(told.items())
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """As a shell takes them apart. Raises: ConfigError for a quote that does not end."""
+    import shlex
+
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(
+            "these are no words of a command", where="--entrypoint", got=text, expected=f"a shell's words: {error}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from k8s.images.parts import Builder
 from k8s.images.spark import Image, Place, written
 from k8s.images.trees import content_digest, copied, no_links, readable
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_NAME: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_JOBS: Final = "jobs"  # what the image of a team's jobs is called
 FOLDER: Final = "/opt/tool"
 """Where a tool's own files are in its image."""
 
@@ -38,11 +39,11 @@ def build_tool(builder: Builder, tool: Tool) -> Image:
     Raises: ConfigError, SetupError.
     """
     check_team(tool.team)
-    if not _NAME.fullmatch(tool.name) or not tool.entrypoint:
+    if not _NAME.fullmatch(tool.name) or tool.name == _JOBS or not tool.entrypoint:
         raise ConfigError(
             "an image of a tool has a name, and something that runs", where=tool.team,
             got=f"{tool.name}, {' '.join(tool.entrypoint) or 'nothing'}",
-            expected="small letters, digits and dashes, a letter first; and the words of a command",
+            expected=f"small letters, digits and dashes, a letter first, not {_JOBS}; and the words of a command",
         )  # fmt: skip
     home = images_home(builder.environ)
     settings = Settings(tool.env, f"{USER}:{USER}", "/", tool.entrypoint)
@@ -56,7 +57,8 @@ def folder_part(name: str, folder: Path, *files: str) -> Part:
     paths = tuple(no_links(folder / one for one in files) if files else no_links(_below(folder)))
     if not paths:
         raise ConfigError("a tool needs files", where=folder, got="nothing below it")
-    return Part(name, FOLDER, (content_digest(folder, paths), "1"), partial(_copy, folder, paths))
+    runnable = (path.relative_to(folder).as_posix() for path in paths if path.stat().st_mode & 0o111)
+    return Part(name, FOLDER, (content_digest(folder, paths), *runnable, "2"), partial(_copy, folder, paths))
 
 
 def _below(folder: Path) -> list[Path]:

@@ -29,26 +29,38 @@ def python_image(builder: Builder) -> Image:
 
 def duckdb_image(builder: Builder) -> Image:
     """A shell and DuckDB's command line."""
-    lock = builder.locked("packages-tool-duckdb", HERE / "duckdb" / "lock.txt", SetupError)
-    parts = (builder.debian(), lock, folder_part("tool-duckdb", HERE / "duckdb", "totals.sh"))
+    parts = (builder.debian(), duckdb_part(builder), folder_part("tool-duckdb", HERE / "duckdb", "totals.sh"))
     env = {"DUCKDB": f"{PACKAGES}/duckdb_cli/duckdb"}
     return build_tool(builder, Tool(TEAM, "totals-duckdb", parts, ("/bin/sh", f"{FOLDER}/totals.sh"), env))
 
 
 def go_image(builder: Builder) -> Image:
     """One static binary and nothing else: not even a shell."""
-    folder = HERE / "go"
-    inputs = (content_digest(folder, sorted(folder.iterdir())), "1")
-    binary = Part("tool-go", FOLDER, inputs, partial(_go, builder, folder))
-    return build_tool(builder, Tool(TEAM, "totals-go", (binary,), (f"{FOLDER}/totals",)))
+    return build_tool(builder, Tool(TEAM, "totals-go", (go_part(builder),), (f"{FOLDER}/totals",)))
 
 
 def java_image(builder: Builder) -> Image:
     """The Java that drivers have, a class, and the jars that it reads Parquet with."""
-    inputs = (content_digest(HERE / "java", [HERE / "java" / "Totals.java"]), *(one.name for one in jars()), "1")
-    classes = Part("tool-java", FOLDER, inputs, partial(_java, builder))
     words = (f"{JAVA}/bin/java", "-Xmx256m", "-cp", f"{FOLDER}/jars/*:{FOLDER}", "Totals")
-    return build_tool(builder, Tool(TEAM, "totals-java", (builder.debian(), builder.java(), classes), words))
+    return build_tool(builder, Tool(TEAM, "totals-java", (builder.debian(), builder.java(), java_part(builder)), words))
+
+
+def duckdb_part(builder: Builder) -> Part:
+    """The package that holds DuckDB's command line: ``duckdb_cli/duckdb``."""
+    return builder.locked("packages-tool-duckdb", HERE / "duckdb" / "lock.txt", SetupError)
+
+
+def go_part(builder: Builder) -> Part:
+    """The binary: ``totals``."""
+    folder = HERE / "go"
+    inputs = (content_digest(folder, [folder / name for name in ("go.mod", "go.sum", "main.go")]), "1")
+    return Part("tool-go", FOLDER, inputs, partial(_go, builder, folder))
+
+
+def java_part(builder: Builder) -> Part:
+    """The class, and ``jars``."""
+    inputs = (content_digest(HERE / "java", [HERE / "java" / "Totals.java"]), *(one.name for one in jars()), "1")
+    return Part("tool-java", FOLDER, inputs, partial(_java, builder))
 
 
 def jars() -> list[Path]:

@@ -38,7 +38,7 @@ func main() {
 }
 
 func add(totals map[string]Delay, path string) error {
-	rows, err := parquet.ReadFile[Delay](path)
+	rows, err := read(path)
 	if err != nil {
 		return err
 	}
@@ -47,4 +47,22 @@ func add(totals map[string]Delay, path string) error {
 		totals[row.Carrier] = Delay{row.Carrier, total.Flights + row.Flights, total.Minutes + row.Minutes}
 	}
 	return nil
+}
+
+// The library cannot read a row group without rows, which pyarrow writes for a table without any.
+func read(path string) ([]Delay, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	facts, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	opened, err := parquet.OpenFile(file, facts.Size())
+	if err != nil || opened.NumRows() == 0 {
+		return nil, err
+	}
+	return parquet.Read[Delay](file, facts.Size())
 }

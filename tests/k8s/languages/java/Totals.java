@@ -1,5 +1,5 @@
+import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,10 +19,17 @@ public final class Totals {
             add(totals, file);
         }
         Path out = Path.of(System.getenv("TEAMSPARK_OUTPUT_DEFAULT"), "totals.csv");
-        try (PrintWriter writer = new PrintWriter(Files.newBufferedWriter(out))) {
-            writer.println("carrier,flights,minutes");
-            totals.forEach((carrier, sums) -> writer.println(carrier + "," + sums[0] + "," + sums[1]));
+        // No PrintWriter: it keeps quiet of a disk that is full, and half of the totals would be published.
+        try (BufferedWriter writer = Files.newBufferedWriter(out)) {
+            writer.write("carrier,flights,minutes\n");
+            for (var total : totals.entrySet()) {
+                writer.write(quoted(total.getKey()) + "," + total.getValue()[0] + "," + total.getValue()[1] + "\n");
+            }
         }
+    }
+
+    private static String quoted(String text) {
+        return '"' + text.replace("\"", "\"\"") + '"';
     }
 
     private static List<Path> files(Path folder) throws IOException {

@@ -1,0 +1,84 @@
+"""Images of tools over nothing: what they are called, what is in them, and that a change is one."""
+
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from framework.cli.scope import Scope
+from framework.errors import ConfigError
+from k8s.images.blobs import read_base
+from k8s.images.command import app
+from k8s.images.parts import Builder
+from k8s.images.spark import Image
+from k8s.images.tool import Tool, build_tool, folder_part
+
+Build = Callable[..., Image]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "score"
+    folder.mkdir()
+    (folder / "score").write_text("#!/bin/sh\n")
+    (folder / "score").chmod(0o644)
+    return folder
+
+
+@pytest.fixture
+def build(tmp_path: Path, folder: Path) -> Build:
+    environ = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def build(name: str = "score", *words: str) -> Image:
+        builder = Builder(environ, tmp_path / "no-lock", print)
+        parts = (folder_part("tool-score", folder),)
+        return build_tool(builder, Tool("flights", name, parts, words or ("/opt/tool/score",)))
+
+    return build
+
+
+def test_it_is_made_once_and_called_after_its_content(build: Build, folder: Path) -> None:
+    first, again = build(), build()
+    (folder / "score").write_text("#!/bin/sh\nexit 1\n")
+
+    assert first == again
+    assert first.name.startswith("local/teamspark/flights/score:")
+    assert build().name != first.name
+
+
+def test_a_file_that_may_be_run_now_is_another_image(build: Build, folder: Path) -> None:
+    before = build()
+    (folder / "score").chmod(0o755)
+    after = build()
+
+    assert before.name != after.name
+    assert modes(before)["opt/tool/score"] == 0o644
+    assert modes(after)["opt/tool/score"] == 0o755
+
+
+def modes(image: Image) -> dict[str, int]:
+    (layer,) = read_base(image.archive, None)
+    with tarfile.open(image.archive) as packed:
+        content = packed.extractfile(f"blobs/{layer['digest']}".replace(":", "/"))
+        with tarfile.open(fileobj=content) as tree:
+            return {one.name: one.mode for one in tree}
+
+
+@pytest.mark.parametrize("name", ["Score", "score-", "-score", "1", "", "a/b", "jobs", "s" * 64])
+def test_a_name_that_is_none_is_refused(build: Build, name: str) -> None:
+    with pytest.raises(ConfigError, match="an image of a tool has a name"):
+        build(name)
+
+
+def test_a_quote_without_an_end_is_told(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    words = ["tool", "flights", "score", "--from", str(folder), "--bare", "--entrypoint", "sh -c 'x"]
+    done = CliRunner().invoke(app, words, obj=Scope(tmp_path))
+
+    assert isinstance(done.exception, ConfigError)
+    assert "--entrypoint" in str(done.exception)
+    assert not (tmp_path / "cache").exists()
