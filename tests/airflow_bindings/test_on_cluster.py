@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from k8s.launch.naming import ROLE
+from tests import waiting
 from tests.airflow_bindings.platform import Platform
 from tests.servers.cluster import Whole
 
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 DATE = datetime(2013, 1, 1, tzinfo=UTC)
 BOTH_WAYS = pytest.mark.parametrize("deferrable", [False, True], ids=["polling", "deferred"])
 WITHIN_S = 200.0
+until = partial(waiting.until, within_s=WITHIN_S)
 
 
 @pytest.fixture
@@ -69,13 +72,6 @@ class Pods:
         kinds = ("ConfigMap", "Secret", "Service")
         found = [one for kind in kinds for one in self.admin.list("v1", kind, namespace="flights")]
         return [one["metadata"]["name"] for one in found if one["metadata"]["name"] != "kube-root-ca.crt"]
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def one(platform: Platform, name: str, parameters: dict[str, Any], **arguments: Any) -> Any:

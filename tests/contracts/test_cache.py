@@ -1,7 +1,6 @@
 """One contract for every cache: in memory, none at all, and a real Alluxio before a directory and before a bucket."""
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
 from tests.framework.storage.test_paths import HOSTILE
 from tests.servers.alluxio import Alluxio
+from tests.waiting import comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,7 @@ class Subject:
 
     def soon(self, path: str, *, hot: int) -> bool:
         """A cache learns of its workers' blocks by their heartbeats."""
-        return eventually(lambda: self.held(path).hot == hot)
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 30) -> bool:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+        return comes(lambda: self.held(path).hot == hot)
 
 
 def _memory(request: pytest.FixtureRequest) -> tuple[Cache, Store]:

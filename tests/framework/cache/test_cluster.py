@@ -18,10 +18,10 @@ from framework.servers.identities import Identity, fresh_keys
 from framework.servers.seaweed import running as seaweed_running
 from framework.storage.posix import DirectoryStore
 from framework.storage.s3client import Bucket
-from tests.contracts.test_cache import eventually
 from tests.servers.alluxio import MEMORY, Alluxio, running
 from tests.servers.buckets import quick_store
 from tests.servers.seaweed import REGION, Seaweed
+from tests.waiting import comes
 
 ROOT = Path(__file__).parents[3]
 
@@ -108,7 +108,7 @@ def test_a_file_replaced_behind_it_is_served_as_it_was(alluxio: Alluxio) -> None
     store, cache = alluxio.directory, alluxio.cache(alluxio.directory)
     store.put_if_absent("/flights/stale", b"old bytes")
     cache.warm(store, ["/flights/stale"], within_s=30)
-    assert eventually(lambda: cache.status(store, "/flights/stale")[0].hot == 9)
+    assert comes(lambda: cache.status(store, "/flights/stale")[0].hot == 9)
 
     store.local("/flights/stale").write_bytes(b"new bytes")
 
@@ -158,14 +158,14 @@ def test_up_mends_what_a_kill_has_left(tmp_path: Path, part: int) -> None:
     with running("flights", store) as cluster:
         home = Path(cluster.home)
         os.kill(leaders(home)[part], signal.SIGKILL)
-        assert eventually(lambda: ailing(cluster) != ())
+        assert comes(lambda: ailing(cluster) != ())
 
         again = up(Wanted("flights", store, home, MEMORY, dies_with_us=True), os.environ, notice=print)
 
         assert ailing(again) == ()
         cache = AlluxioCache(again.address, store.access)
         assert cache.warm(store, ["/flights/a"], within_s=30) == 10
-        assert eventually(lambda: cache.status(store, "/flights/a")[0].hot == 10)
+        assert comes(lambda: cache.status(store, "/flights/a")[0].hot == 10)
 
 
 @pytest.mark.e2e

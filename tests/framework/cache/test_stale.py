@@ -17,10 +17,10 @@ from framework.datafile import DataFile
 from framework.errors import InputChanged, InputCorrupt
 from framework.spark.files import check_files
 from framework.tables.commit import commit_tables
-from tests.contracts.test_cache import eventually
 from tests.framework.cache.test_cluster import content
 from tests.framework.tables.runs import claim, day, publish, rows, table
 from tests.servers.alluxio import Alluxio
+from tests.waiting import comes
 
 BYTES = b"0123456789"
 
@@ -40,12 +40,12 @@ class Behind:
 
     def hot(self, path: str) -> None:
         self.cache.warm(self.store, [path], within_s=30)
-        assert eventually(lambda: self.cache.status(self.store, path)[0].hot == len(BYTES))
+        assert comes(lambda: self.cache.status(self.store, path)[0].hot == len(BYTES))
 
     def let_go(self, path: str) -> None:
         """Of its bytes; that it is there, and how long, is remembered."""
         self.cache.free(self.store, [path])
-        assert eventually(lambda: self.cache.status(self.store, path)[0].hot == 0)
+        assert comes(lambda: self.cache.status(self.store, path)[0].hot == 0)
 
     def file(self, path: str) -> Path:
         return self.store.local(path)

@@ -20,10 +20,10 @@ from framework.storage.memory import MemoryStore
 from framework.storage.publish import Published
 from framework.tables.commit import commit_tables
 from framework.world import World
-from tests.contracts.test_cache import eventually
 from tests.framework.runner.test_route import Broken
 from tests.framework.tables.runs import FIRST_DAY, SPEC, Delay, claim, day, publish
 from tests.framework.tables.test_plan import edge, planned, store, world
+from tests.waiting import comes
 
 __all__ = ["store", "world"]
 
@@ -119,7 +119,7 @@ def test_what_is_to_stay_is_fetched_however_little_is_wanted(store: MemoryStore,
     made, cache = laid(store), MemoryCache()
 
     with prefetching(found(world, FewPinned, cache)):
-        assert eventually(lambda: all(held.hot for held in cache.status(store, made.output_dir("history"))))
+        assert comes(lambda: all(held.hot for held in cache.status(store, made.output_dir("history"))))
 
 
 def test_a_footer_that_cannot_be_read_decides_nothing(store: MemoryStore, world: World) -> None:

@@ -28,8 +28,8 @@ from framework.storage.publish import Published, RunLog
 from framework.tenancy.model import Team, Teams
 from framework.tenancy.places import DirectoryStore
 from framework.world import World
-from tests.contracts.test_cache import eventually
 from tests.framework.test_plan import DAY, segment
+from tests.waiting import comes
 
 HANGS_S = 60
 
@@ -206,14 +206,14 @@ def test_what_is_cold_is_fetched_while_the_session_starts() -> None:
     assert route.heat() == Heat(0, 300)
 
     with prefetching(route):
-        assert eventually(lambda: route.heat() == Heat(300, 0))
+        assert comes(lambda: route.heat() == Heat(300, 0))
 
 
 def test_what_is_to_stay_is_pinned() -> None:
     here = place(job=Pin)
 
     with prefetching(find_route(here.plan, here.world)):
-        assert eventually(lambda: all(held.pinned for held in here.cache.status(here.store, here.published.directory)))
+        assert comes(lambda: all(held.pinned for held in here.cache.status(here.store, here.published.directory)))
 
 
 def test_nobody_waits_for_what_is_fetched() -> None:

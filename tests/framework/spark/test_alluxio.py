@@ -14,11 +14,11 @@ from framework.cache.settings import JARS
 from framework.jars.sync import ensure_jars
 from framework.storage.base import Store
 from framework.storage.paths import encode
-from tests.contracts.test_cache import eventually
 from tests.framework.spark.children import child
 from tests.framework.storage.test_paths import HOSTILE
 from tests.servers.alluxio import Alluxio
 from tests.servers.seaweed import Seaweed
+from tests.waiting import comes
 
 pytestmark = pytest.mark.spark
 
@@ -71,7 +71,7 @@ def laid(cache: Cache, store: Store, *folders: str) -> list[str]:
     for path in paths:
         store.put_if_absent(path, data)
     assert cache.warm(store, paths, within_s=60) == len(data) * len(paths)
-    assert eventually(lambda: all(cache.status(store, path)[0].hot == len(data) for path in paths), within_s=60)
+    assert comes(lambda: all(cache.status(store, path)[0].hot == len(data) for path in paths), within_s=60)
     return [cache.resolve(store, folder).uri + "/part-0.parquet" for folder in folders]
 
 
@@ -101,18 +101,18 @@ def test_a_hot_read_comes_from_the_workers_memory_and_is_the_same(
     assert seen["absent"][0] == "CacheUnavailable"
     assert seen["dead"][0] == "CacheUnavailable"
     assert seen["dead"][2] < 30
-    assert eventually(lambda: grown(alluxio, before, "BytesReadLocal") >= 2 * len(parquet_bytes()))
+    assert comes(lambda: grown(alluxio, before, "BytesReadLocal") >= 2 * len(parquet_bytes()))
     assert grown(alluxio, before, "BytesReadUfsAll") == 0
     # The witness: a cold read does come from the store, and the counters say so.
     cache, path = alluxio.cache(alluxio.directory), f"{folder}/part-0.parquet"
 
     def read_cold() -> bool:
         cache.free(alluxio.directory, [folder])
-        assert eventually(lambda: cache.status(alluxio.directory, path)[0].hot == 0, within_s=60)
+        assert comes(lambda: cache.status(alluxio.directory, path)[0].hot == 0, within_s=60)
         # The master has let go; the worker does when it next reports, late on a busy machine, and serves what it still has.
         time.sleep(2)
         cache.warm(alluxio.directory, [path], within_s=30)
-        return eventually(lambda: grown(alluxio, before, "BytesReadUfsAll") >= len(parquet_bytes()), within_s=15)
+        return comes(lambda: grown(alluxio, before, "BytesReadUfsAll") >= len(parquet_bytes()), within_s=15)
 
     assert any(read_cold() for _ in range(6))
 

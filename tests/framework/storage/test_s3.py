@@ -38,6 +38,7 @@ from tests.framework.storage.tries import (
 from tests.servers.buckets import quick_store
 from tests.servers.faults import PASSING, Proxy, Request, Schedule, before, seeded, untouched
 from tests.servers.seaweed import REGION, Seaweed
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -150,6 +151,7 @@ def test_witness_without_a_digest_it_leaves_an_empty_one(s3_store: S3Store, s3_p
     with pytest.raises(ConnectionClosedError):
         client.put_object(Bucket=s3_place.name, Key=f"{s3_place.prefix}/flights/slot", Body=b"mine", IfNoneMatch="*")
 
+    until(lambda: s3_store.stat("/flights/slot"))  # the store learns of the lost connection after we do
     assert s3_store.read("/flights/slot") == b""
 
 

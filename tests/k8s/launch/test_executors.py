@@ -2,8 +2,8 @@
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -18,6 +18,7 @@ from k8s.launch.launcher import KubernetesLauncher
 from k8s.launch.parts import PLATFORM
 from k8s.launch.pods import launch_of, owned
 from k8s.render.objects import thing
+from tests import waiting
 from tests.k8s.launch.test_spark import RUN, ended, request_of
 from tests.servers.cluster import Whole
 from tests.servers.seaweed import client_of
@@ -26,6 +27,7 @@ from tests.servers.seaweed import client_of
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WITHIN_S = 120.0
+until = partial(waiting.until, within_s=WITHIN_S)
 TIGHT = Place("v1", "ResourceQuota", "flights", "tight")
 PATIENT = "spark.executor.maxNumFailures"
 STATE, PATIENCE = LaunchState("ab" * 16), Patience(lost_budget=3, wait_s=0, pause_s=1)
@@ -49,20 +51,13 @@ def asked(whole: Whole, name: str, job: str, **told: object) -> LaunchRequest:
     return request_of(whole, RunKey("flights", "flights.daily", name, RUN), f"jobs.flights.{job}", **told)
 
 
-def until(true: Callable[[], object], told: Callable[[], str]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.2)
-
-
 def tighten(whole: Whole, pods: int) -> None:
     """Somebody's quota beside the team's: so many pods, and no more."""
     quota = thing("ResourceQuota", TIGHT.name, namespace="flights", spec={"hard": {"pods": str(pods)}})
     whole.node.admin.apply(quota)
     until(
         lambda: (whole.node.admin.get(TIGHT) or {}).get("status", {}).get("hard") == {"pods": str(pods)},
-        lambda: "it is not counted",
+        told=lambda: "it is not counted",
     )
 
 
@@ -94,7 +89,7 @@ def test_a_driver_whose_executors_are_refused_says_why_and_goes_on_when_there_is
 
     impatient = ended(launcher, twin.name)
     often = refusals(launcher, twin.name)
-    until(lambda: refusals(launcher, request.name) > often, lambda: str(launcher.status(request.name)))
+    until(lambda: refusals(launcher, request.name) > often, told=lambda: str(launcher.status(request.name)))
     waiting, never = launcher.status(request.name), launcher.executors(request.name)
     whole.node.admin.delete(TIGHT)
     patient = ended(launcher, request.name)
@@ -125,7 +120,9 @@ def test_executors_out_of_memory_are_told_and_found_after_they_are_gone(
     launcher.start(request)
     status = ended(launcher, request.name)
 
-    until(lambda: all(one.phase not in UNFINISHED for one in launcher.executors(request.name)), lambda: "they go on")
+    until(
+        lambda: all(one.phase not in UNFINISHED for one in launcher.executors(request.name)), told=lambda: "they go on"
+    )
 
     launcher.clear(request.name)
 

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,12 +17,14 @@ from k8s.launch.launcher import KubernetesLauncher
 from k8s.launch.naming import EXECUTOR, labels
 from k8s.launch.needs import Needs, quota_of
 from k8s.pods import RESTRICTED
+from tests import waiting
 from tests.servers.node import RealNode
 
 # Whoever is first waits for a node to start and to be given its images.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WITHIN_S = 400.0
+until = partial(waiting.until, within_s=WITHIN_S)
 # Small and quick: what is tried is the launcher.
 SLEEP = ("python3", "-I", "-S", "-c", "import time; time.sleep(1)", CONFIG, RESULT)
 
@@ -47,11 +50,8 @@ def left(node: RealNode) -> list[str]:
     return [one["metadata"]["name"] for one in found if one["metadata"]["name"] != "kube-root-ca.crt"]
 
 
-def until(true: Any) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+def _ended(launcher: KubernetesLauncher, name: str) -> bool:
+    return launcher.status(name).phase not in UNFINISHED
 
 
 def test_fifty_jobs_of_which_few_fit_all_end_and_never_share_room(node: RealNode, launcher: KubernetesLauncher) -> None:
@@ -79,7 +79,7 @@ def test_fifty_jobs_of_which_few_fit_all_end_and_never_share_room(node: RealNode
                     break
                 except NoRoom:
                     time.sleep(0.3)
-            until(lambda asked=asked: own.status(asked.name).phase not in UNFINISHED)
+            until(partial(_ended, own, asked.name))
             own.clear(asked.name)
             ended.append(asked.name)
 

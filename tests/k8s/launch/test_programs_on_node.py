@@ -1,8 +1,8 @@
 """Programs of other images on a real node: what they read and leave, what becomes of those that fail, and of those that are killed."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from framework.diagnosis import Reason
 from framework.identity import RunKey
 from framework.launch.base import CONFIG, RESULT, Phase, Program, Status
 from framework.storage.publish import RunLog
+from tests import waiting
 from tests.framework.container.ground import Ground
 from tests.k8s.launch.test_spark import ended, request_of
 from tests.servers.cluster import Whole
@@ -23,6 +24,7 @@ from tests.servers.node import IMAGES
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WITHIN_S = 240.0
+until = partial(waiting.until, within_s=WITHIN_S)
 TOOL = f"{IMAGES}/flights/scores:1"
 ROOT = f"{IMAGES}/flights/root:1"
 EMPTY = f"{IMAGES}/flights/empty:1"
@@ -174,13 +176,6 @@ def test_an_image_that_cannot_be_run_is_told_at_once(programs: Programs, image: 
     assert (status.phase, status.reason) == (Phase.FAILED, reason)
     assert told in str(status.why)
     assert programs.launcher.status(name).phase is Phase.ABSENT
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def _step_runs(programs: Programs, name: str, step: str) -> bool:

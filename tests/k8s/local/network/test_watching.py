@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,7 @@ from k8s.local.network.watching import KINDS, Changed, Known, Listed, enforce, f
 from tests.k8s.local.network.wires import needed
 from tests.k8s.local.network.worlds import NODE, policy, space
 from tests.servers.kubernetes import Kubernetes
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -46,13 +47,6 @@ def config(name: str, value: str) -> dict[str, Any]:
 
 def version(admin: Cluster) -> str:
     return str(json.loads(admin.ask("GET", f"/api/v1/namespaces/{SPACE}/configmaps"))["metadata"]["resourceVersion"])
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
 
 
 def test_a_watch_tells_what_becomes_of_each(kubernetes: Kubernetes) -> None:
@@ -192,7 +186,7 @@ def running_pod(kubernetes: Kubernetes) -> Iterator[dict[str, Any]]:
         "metadata": {"name": "addressed", "namespace": SPACE},
         "spec": {"containers": [{"name": "main", "image": "registry.example.org/x:1"}]},
     }
-    eventually(lambda: kubernetes.admin.get(Place("v1", "ServiceAccount", SPACE, "default")) is not None)
+    until(lambda: kubernetes.admin.get(Place("v1", "ServiceAccount", SPACE, "default")) is not None)
     kubernetes.admin.create(one)
     yield {"status": {"podIP": ADDRESS, "podIPs": [{"ip": ADDRESS}]}}
     kubernetes.admin.delete(Place("v1", "Pod", SPACE, "addressed"))
@@ -210,19 +204,19 @@ def test_the_program_follows_the_cluster(
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
     }
-    eventually(lambda: "jump from_pod" in program.table())
+    until(lambda: "jump from_pod" in program.table())
     assert ADDRESS not in program.table()
     with program.opened():
-        eventually(lambda: "applied" in (tmp_path / "log").read_text())
+        until(lambda: "applied" in (tmp_path / "log").read_text())
         pods.patch(body=running_pod, name="addressed", namespace=SPACE, content_type="application/merge-patch+json")
-        eventually(lambda: program.table().count(f"{ADDRESS} : return") == 2)
+        until(lambda: program.table().count(f"{ADDRESS} : return") == 2)
         admin.apply(denied)
-        eventually(lambda: f"{ADDRESS} : goto in_" in program.table())
+        until(lambda: f"{ADDRESS} : goto in_" in program.table())
     admin.delete(Place("networking.k8s.io/v1", "NetworkPolicy", SPACE, "closed"))
     time.sleep(1.5)
     assert f"{ADDRESS} : goto in_" in program.table()
     with program.opened():
-        eventually(lambda: program.table().count(f"{ADDRESS} : return") == 2)
+        until(lambda: program.table().count(f"{ADDRESS} : return") == 2)
         program.process.send_signal(signal.SIGTERM)
         assert program.process.wait(SOON_S) == -signal.SIGTERM
     assert program.table().count(f"{ADDRESS} : return") == 2
