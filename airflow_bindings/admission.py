@@ -13,6 +13,7 @@ from airflow_bindings.context import TaskRun, task_run
 from airflow_bindings.declare import links_of
 from airflow_bindings.edges import TaskSpec
 from airflow_bindings.link import LinkedEdge, LinkedTask, link
+from airflow_bindings.secret_values import secrets_in
 from airflow_bindings.settings import Settings
 from framework.config import CodeFacts, ContainerFacts, DestinationEntry, EdgeRef, ExportedConfig, JobConfig
 from framework.errors import ConfigError, PolicyError, clip
@@ -55,7 +56,7 @@ def admit(task: Any, context: Mapping[str, Any], settings: Settings) -> Admitted
         clear_number=run.clear_number,
         job=linked.spec.name,
         contract=linked.contract,
-        parameters=_section(task, "parameters", task.parameters),
+        parameters=_parameters(task),
         inputs=inputs,
         run=run.facts,
         destinations=_destinations(task),
@@ -160,6 +161,17 @@ def _section(task: Any, name: str, given: Any) -> dict[str, Any]:
     if wrong:
         raise ConfigError(f"{name} hold what JSON cannot", where=task.task_id, details=wrong)
     return plain
+
+
+def _parameters(task: Any) -> dict[str, Any]:
+    """Those of the task, its templates filled in: by now they may hold what was a secret before. Raises: ConfigError."""
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # Airflow's providers import it from there too
+
+    found = _section(task, "parameters", task.parameters)
+    wrong = list(secrets_in("parameters", found, lambda text: redact(text) != text))
+    if wrong:
+        raise ConfigError("a secret is no parameter", where=task.task_id, details=wrong)
+    return found
 
 
 def _destinations(task: Any) -> Mapping[str, tuple[DestinationEntry, ...]]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_bindings.arguments import refusals
+from airflow_bindings.secret_values import secrets_in
 from framework.errors import ConfigError, PathError, clip
 from framework.identity import JobName
 
@@ -187,10 +188,11 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     wrong += _not_a_program(given) if given.container else ()
     wrong += _refused("spark_conf", given.spark_conf)
     wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
-    if wrong or (job is None and not bare):
-        raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
     parameters = given.parameters if given.parameters is not None else config.parameters if config else {}
     constant = parameters if isinstance(parameters, Mapping) else None
+    wrong += secrets_in("parameters", constant)
+    if wrong or (job is None and not bare):
+        raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
     outputs = config.output if config else {}
     brought = {name: options.destinations for name, options in outputs.items() if options.destinations}
     return TaskSpec(

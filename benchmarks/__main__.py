@@ -10,7 +10,18 @@ from typing import Final
 
 from benchmarks.pairs import Answer
 
-NAMES: Final = ("imports", "parse", "publish", "publish_s3", "cold_start", "overhead", "checks", "pods", "handover")
+NAMES: Final = (
+    "imports",
+    "parse",
+    "publish",
+    "publish_s3",
+    "cold_start",
+    "overhead",
+    "checks",
+    "pods",
+    "steps",
+    "handover",
+)
 RESULTS: Final = Path(__file__).parent / "results"
 
 

@@ -18,10 +18,18 @@ def resident(what: str, proc: Path = Path("/proc/self")) -> int:
 
 
 def _children(proc: Path) -> Iterator[Path]:
-    for thread in (proc / "task").iterdir():
-        yield from (Path("/proc") / number for number in (thread / "children").read_text().split())
+    for thread in (proc / "task").glob("*"):
+        yield from (Path("/proc") / number for number in _read(thread / "children").split())
 
 
 def _bytes(status: Path, what: str) -> int:
-    lines = (line.split() for line in status.read_text().splitlines())
+    lines = (line.split() for line in _read(status).splitlines())
     return next((int(words[1]) * _KIB for words in lines if words[0] == f"{what}:"), 0)
+
+
+def _read(file: Path) -> str:
+    """Nothing of a thread or a process that has ended meanwhile."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

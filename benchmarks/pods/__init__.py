@@ -19,8 +19,7 @@ from k8s.local.node.making import require_programs
 
 def ask(*, small: bool) -> tuple[Answer, ...]:
     """Nothing where there can be no node; why is printed."""
-    if reason := _missing():
-        print(f"pods: not asked, since {reason}")
+    if not is_possible("pods"):
         return ()
     from benchmarks.pods.crowd import crowd
     from benchmarks.pods.first_task import first_tasks
@@ -30,6 +29,13 @@ def ask(*, small: bool) -> tuple[Answer, ...]:
     with prepared(whole=not small) as place:
         first = () if small else first_tasks(place)
         return (*first, crowd(place, 5 if small else 50), orphans(place, 3 if small else 200))
+
+
+def is_possible(question: str) -> bool:
+    """Whether there can be a node; what is missing is printed."""
+    if reason := _missing():
+        print(f"{question}: not asked, since {reason}")
+    return not reason
 
 
 def _missing() -> str:

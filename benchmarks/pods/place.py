@@ -24,6 +24,7 @@ from k8s.images.parts import Builder
 from k8s.images.spark import Image, build_spark, written
 from k8s.images.spark import Place as Shelf
 from k8s.images.team import build_team
+from k8s.images.tool import FOLDER, Tool, build_tool, folder_part
 from k8s.launch.launcher import KubernetesLauncher
 from k8s.local.binaries import ensure_binaries
 from k8s.local.node import cgroups
@@ -49,7 +50,9 @@ FACTS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Benched:
-    """``tiny`` holds Python and nothing else. ``spark``, ``jobs``: images for Spark and for the team's job, where asked for."""
+    """``tiny`` holds Python and nothing else. ``spark``, ``jobs``, ``tool``: images for Spark, for the team's job, and for its
+    program, where asked for.
+    """
 
     node: Node
     admin: Cluster
@@ -57,6 +60,7 @@ class Benched:
     tiny: str
     spark: str = ""
     jobs: str = ""
+    tool: str = ""
     keys: Keys | None = None
 
     def launcher(self) -> KubernetesLauncher:
@@ -122,7 +126,8 @@ def _furnished(node: Node, home: Path, undo: ExitStack) -> Benched:
     builder = Builder(os.environ, LOCK, print, IMAGES)
     tiny, spark = _tiny(), build_spark(builder)
     jobs = build_team(home / "workspace", TEAM, spark, builder=builder, output=home, thin=True)
-    import_images(node.layout, [tiny.archive, spark.archive, jobs.archive], node.inside)
+    tool = _tool(builder, home / "tool")
+    import_images(node.layout, [tiny.archive, spark.archive, jobs.archive, tool.archive], node.inside)
     owner = administrator()
     live = undo.enter_context(seaweed.running(home / "server", (owner,), address=node.layout.host))
     live.make_buckets([f"{TEAM}-data"], owner.keys)
@@ -130,7 +135,16 @@ def _furnished(node: Node, home: Path, undo: ExitStack) -> Benched:
     team = Team.parse({**FACTS, "image": jobs.name, "store": store}, where=TEAM)
     admin = Cluster.of(node.kubeconfig)
     _admit(admin, node, team, int(live.endpoint.rpartition(":")[2]))
-    return Benched(node, admin, team, tiny.name, spark.name, jobs.name, owner.keys)
+    return Benched(node, admin, team, tiny.name, spark.name, jobs.name, tool.name, owner.keys)
+
+
+def _tool(builder: Builder, folder: Path) -> Image:
+    from benchmarks.steps import SCRIPT
+
+    folder.mkdir()
+    (folder / "tool.py").write_text(SCRIPT)
+    parts = (builder.debian(), folder_part("bench-tool", folder))
+    return build_tool(builder, Tool(TEAM, "tool", parts, ("python3", f"{FOLDER}/tool.py")))
 
 
 def _tiny() -> Image:

@@ -7,8 +7,9 @@ is not started again. The result file is written by a step that ends the run.
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from framework.config import DataMode, ExportedConfig, RunResult
 from framework.container.contract import fulfilled
 from framework.container.laptop import Command, locally, own_environment, require_command, workspace_layout
-from framework.container.layout import DONE, POD, Layout
+from framework.container.layout import DONE, POD, ROOM_VARIABLE, Layout
 from framework.container.steps import Around
 from framework.driver import leave, taken, who
 from framework.errors import TeamsparkError
@@ -58,7 +59,12 @@ def _world(config: ExportedConfig, connections: Path | None) -> World:
 
 def _around(config: ExportedConfig, world: World, layout: Layout) -> Around:
     request = PlanRequest(config, fulfilled(config).contract)
-    return Around(request, world, layout, data_of(config, world), who())
+    return Around(request, world, layout, data_of(config, world), who(), room=_room(os.environ))
+
+
+def _room(environ: Mapping[str, str]) -> int | None:
+    told = environ.get(ROOM_VARIABLE, "")
+    return int(told) if told.isdecimal() else None
 
 
 def data_of(config: ExportedConfig, world: World) -> DataMode:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 CONFIG_VARIABLE: Final = "TEAMSPARK_CONFIG"
-
+ROOM_VARIABLE: Final = "TEAMSPARK_DISK_BYTES"
+"""How much a step of ours may write to its disk, in the environment of a pod's."""
 
 DONE: Final = 77
 """The exit code of ``prepare`` where there is nothing left for the program to do."""

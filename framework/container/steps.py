@@ -22,6 +22,7 @@ from framework.job.digest import code_digest
 from framework.manifest import InputEntry, Manifest, ReadEntry
 from framework.plan import FixtureInput, Plan, PlannedInput, PlanRequest, RunInput, make_plan
 from framework.report import Account, result_of
+from framework.runner.laying import require_room
 from framework.runner.stopwatch import Stopwatch
 from framework.runner.warming import is_cached, warm_outputs
 from framework.storage.base import Depot
@@ -36,7 +37,9 @@ _SHARED: Final = 0o2775
 
 @dataclass(frozen=True)
 class Around:
-    """The two steps around one run of a program. ``who``: host and process, for people who read a claim."""
+    """The two steps around one run of a program. ``who``: host and process, for people who read a claim. ``room``: bytes that this
+    step may write to its disk, where somebody ends it for more.
+    """
 
     request: PlanRequest
     world: World
@@ -44,6 +47,7 @@ class Around:
     data: DataMode
     who: str
     watch: Stopwatch = field(default_factory=lambda: Stopwatch(lambda _: None))
+    room: int | None = None
 
     @property
     def config(self) -> ExportedConfig:
@@ -78,6 +82,7 @@ class Around:
         with self.watch.phase("plan"):
             plan = make_plan(self.request, self.world)
             self._courier.rehearse(self.contract)
+            self._require_room(plan)
         taken = self._taken(plan) if self.data == "uri" else None
         with translated(str(self.layout.root), what="the program's folder"):
             with self.watch.phase("stage"):
@@ -85,6 +90,11 @@ class Around:
             self.layout.state.mkdir(parents=True, exist_ok=True)
             self.layout.remembered.write_bytes(self._remembered(plan, taken).json_bytes())
         return None
+
+    def _require_room(self, plan: Plan) -> None:
+        """Raises: SetupError where the inputs alone would be too much, before any of them is fetched."""
+        if self.data == "copy" and self.room is not None:
+            require_room(sum(_bytes(read) for read in _reads(plan)), self.room, self.layout.root)
 
     def _lay_out(self, plan: Plan, taken: Taken | None) -> None:
         """Inputs, a folder for each output, and what the program is told of them."""
@@ -170,7 +180,7 @@ class Around:
             inputs=tuple(entry for one in plan.inputs if (entry := _read_entry(one)) is not None),
             reads=tuple(_read_of(read) for read in _reads(plan)),
             attempt=taken,
-            bytes_cold=sum(read.published.output(read.output).bytes for read in _reads(plan)),
+            bytes_cold=sum(_bytes(read) for read in _reads(plan)),
             seconds=dict(self.watch.seconds),
         )
 
@@ -232,6 +242,10 @@ def _reads(plan: Plan) -> Iterator[PinnedRun]:
     return (read for one in plan.inputs if isinstance(one, RunInput) for read in one.reads)
 
 
+def _bytes(read: PinnedRun) -> int:
+    return read.published.output(read.output).bytes
+
+
 def _read_of(read: PinnedRun) -> Read:
     return Read(key=read.published.key, attempt=read.published.number)
 
@@ -244,7 +258,7 @@ def _read_entry(planned: PlannedInput) -> InputEntry | None:
     reads = tuple(
         ReadEntry(
             path=read.path, attempt=read.published.number, digest=read.published.digest, output=read.output,
-            rows=read.rows, bytes=read.published.output(read.output).bytes,
+            rows=read.rows, bytes=_bytes(read),
         )
         for read in planned.reads
     )  # fmt: skip

@@ -56,7 +56,7 @@ def laid_out(sources: Sequence[Source], folder: Path, *, linked: bool = False) -
         for one in here:
             _link(one, folder / one.name)
         rest = [one for one in sources if one not in here]
-        _require_room(rest, folder)
+        require_room(_missing_bytes(rest, folder), shutil.disk_usage(folder).free, folder)
         for store in dict.fromkeys(one.store for one in rest):
             fetch(store, [Move(one.path, folder / one.name, one.bytes) for one in rest if one.store is store])
         _require_same([one for one in sources if one.digest], folder)
@@ -69,9 +69,12 @@ def _link(source: Source, name: Path) -> None:
         name.symlink_to(str(target))
 
 
-def _require_room(sources: Sequence[Source], folder: Path) -> None:
-    wanted = sum(one.bytes for one in sources if not (folder / one.name).exists())
-    free = shutil.disk_usage(folder).free
+def _missing_bytes(sources: Sequence[Source], folder: Path) -> int:
+    return sum(one.bytes for one in sources if not (folder / one.name).exists())
+
+
+def require_room(wanted: int, free: int, folder: Path) -> None:
+    """Raises: SetupError where so many bytes do not fit in."""
     if wanted > free:
         raise SetupError(
             "the inputs are larger than the folder that they are copied to", where=str(folder),

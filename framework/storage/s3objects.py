@@ -5,12 +5,10 @@ Stores, sources and destinations are built on this; which keys they may touch is
 
 import random
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import md5
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
@@ -66,14 +64,10 @@ class Objects:
         return f"s3://{self._bucket.name}/{key}"
 
     def put_new(self, key: str, data: bytes) -> None:
-        """Sent once. Raises: SlotTaken when there is such a key; StoreUnavailable, after which there may be.
-
-        The digest is for servers that take a request whose body never came for an empty object.
-        """
-        digest = b64encode(md5(data, usedforsecurity=False).digest()).decode()
+        """Sent once. Raises: SlotTaken when there is such a key; StoreUnavailable, after which there may be."""
         with translated(self.place(key)):
             try:
-                self.client.put_object(Bucket=self._bucket.name, Key=key, Body=data, ContentMD5=digest, IfNoneMatch="*")
+                self.client.put_object(Bucket=self._bucket.name, Key=key, Body=data, IfNoneMatch="*")
             except ClientError as error:
                 if code_of(error) == TAKEN:
                     raise SlotTaken(key) from error

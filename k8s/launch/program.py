@@ -7,7 +7,7 @@ and nothing after one that failed (Kubernetes, "Init Containers"). So the progra
 from copy import deepcopy
 from typing import Any, Final
 
-from framework.container.layout import POD
+from framework.container.layout import POD, ROOM_VARIABLE
 from framework.launch.base import LaunchRequest, Program, Resources, Share
 from framework.tenancy.names import Names
 from k8s.launch.parts import (
@@ -29,7 +29,8 @@ PREPARE: Final = "prepare"
 PROGRAM: Final = "program"
 PUBLISH: Final = "publish"
 STEPS: Final = (PREPARE, PROGRAM, PUBLISH)
-_OUT: Final = "out"
+# What the namespace's LimitRange gave this container; kubelet evicts a pod that writes more.
+_ROOM: Final[Obj] = {"name": ROOM_VARIABLE, "valueFrom": {"resourceFieldRef": {"resource": "limits.ephemeral-storage"}}}
 
 
 def program_spec(request: LaunchRequest, program: Program, resources: Resources, standing: Standing) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def _ours(name: str, words: tuple[str, ...], request: LaunchRequest, resources: 
         "image": resources.image,
         "imagePullPolicy": "IfNotPresent",
         "args": [given(word) for word in words],
-        "env": [*variables({"HOME": "/tmp", **request.env}), *environment(standing)],  # noqa: S108  the pod's own
+        "env": [*variables({"HOME": "/tmp", **request.env}), *environment(standing), _ROOM],  # noqa: S108  the pod's own
         "resources": _resources(resources.driver),
         "securityContext": {**deepcopy(RESTRICTED), **own},
         "terminationMessagePath": MESSAGE,

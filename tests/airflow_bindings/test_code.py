@@ -10,15 +10,16 @@ import yaml
 
 from airflow_bindings.admission import Admitted
 from airflow_bindings.context import TaskRun
-from airflow_bindings.edges import TaskSpec
+from airflow_bindings.edges import ProgramSpec, TaskSpec
 from airflow_bindings.launching import OnCluster
 from airflow_bindings.link import LinkedTask
 from airflow_bindings.settings import Settings
 from airflow_bindings.state import LaunchState
-from framework.config import CodeFacts, ExportedConfig, RunFacts
+from framework.config import CodeFacts, ContainerFacts, ExportedConfig, RunFacts
 from framework.errors import ConfigError
 from framework.identity import Epoch, JobName, RunKey
 from framework.job.digest import tree_digest
+from framework.launch.base import LaunchRequest
 from framework.tenancy.render import as_yaml
 from tests.k8s.teams import PLATFORM, team
 
@@ -47,14 +48,18 @@ STATE = LaunchState.first().next_launch(KEY, try_number=1, clear_number=0)
 
 def told(workspace: Path, admitted: Admitted, state: LaunchState = STATE) -> CodeFacts:
     """What the pod's driver is told."""
-    settings = Settings(
-        workspace, workspace, "python", "framework.driver", poll_s=1, pause_s=1, lost_budget=1, short_jobs=True
-    )
-    request = OnCluster(replace(settings, launcher="kubernetes"), "flights").request(admitted, state, None)
+    request = requested(workspace, admitted, state)
     code = ExportedConfig.parse_json(request.config, where="config").code
     assert request.resources is not None
     assert code.image == request.resources.image
     return code
+
+
+def requested(workspace: Path, admitted: Admitted, state: LaunchState) -> LaunchRequest:
+    settings = Settings(
+        workspace, workspace, "python", "framework.driver", poll_s=1, pause_s=1, lost_budget=1, short_jobs=True
+    )
+    return OnCluster(replace(settings, launcher="kubernetes"), "flights").request(admitted, state, None)
 
 
 def test_a_pod_is_told_its_image_and_the_digest_of_the_jobs_as_they_are(workspace: Path, admitted: Admitted) -> None:
@@ -98,3 +103,17 @@ def test_a_retry_runs_what_the_first_try_ran_whatever_is_named_by_now(workspace:
     pinned = f"registry.example.org/flights/jobs@sha256:{'ab' * 32}"
 
     assert told(workspace, asking(admitted, tag="2"), replace(STATE, image=pinned)).image == pinned
+
+
+def test_a_retry_runs_the_program_of_the_first_try_between_steps_of_the_teams_image(
+    workspace: Path, admitted: Admitted
+) -> None:
+    named, pinned = "registry.example.org/flights/tool:1", f"registry.example.org/flights/tool@sha256:{'ab' * 32}"
+    spec = TaskSpec(None, program=ProgramSpec(named))
+    config = admitted.told.model_copy(update={"job": named, "container": ContainerFacts(image=named)})
+    program = Admitted(admitted.run, LinkedTask(spec, KEY.task, {}), config)
+
+    requests = [requested(workspace, program, state) for state in (STATE, replace(STATE, image=pinned))]
+
+    assert [one.program.image if one.program else None for one in requests] == [named, pinned]
+    assert [one.resources.image if one.resources else None for one in requests] == [IMAGE, IMAGE]

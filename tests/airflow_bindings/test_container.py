@@ -122,6 +122,14 @@ def test_an_image_with_nothing_to_run_in_its_place_needs_a_cluster(
         ("Tool(task_id='t', image=IMAGE, tag='1', local_command='python x')", "t: local_command: a list of words"),
         ("Tool(task_id='t', image=IMAGE, tag='1', spark_conf={})", "t: spark_conf: no argument of this operator"),
         ("Tool(task_id='t', image=IMAGE, tag='1', job='Score')", "not a job name"),
+        (
+            "Tool(task_id='t', image=IMAGE, tag='1', parameters={'store': {'db_password': 'hunter2'}})",
+            "t: parameters.store.db_password: is called like a secret",
+        ),
+        (
+            "Tool(task_id='t', image=IMAGE, tag='1', job_config={'parameters': {'from': ['https://me:hunter2@host/']}})",
+            "t: parameters.from: looks like a secret",
+        ),
     ],
 )
 def test_what_a_task_of_an_image_cannot_say(platform: Platform, name: str, task: str, error: str) -> None:
@@ -156,3 +164,27 @@ def test_jobs_and_contracts_have_an_operator_each(platform: Platform, name: str)
 
     assert "one: jobs.flights.a:Job is a Spark job, which no other image runs" in told
     assert "two: jobs.flights.a:Tool is a Contract, which an image fulfils" in told
+
+
+@pytest.mark.parametrize(
+    ("parameter", "state"), [("{{ conn.flights__partner.password }}", "failed"), ("plain", "success")]
+)
+def test_what_a_template_fills_in_may_be_no_secret_either(
+    platform: Platform,
+    name: str,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    parameter: str,
+    state: str,
+) -> None:
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_FLIGHTS__PARTNER", json.dumps({"conn_type": "generic", "password": "hunter2-hunter2"})
+    )
+    task = f"Tool(task_id='t', image=IMAGE, tag='1', local_command=COMMAND, parameters={{'word': {parameter!r}}})"
+
+    _, _, states = run(platform, body(f"flights.{name}", task))
+
+    assert states == {"t": state}
+    found = [one for one in workspace.rglob("*") if one.is_file() and b"hunter2-" in one.read_bytes()]
+    assert found == []

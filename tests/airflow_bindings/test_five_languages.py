@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from framework.servers.identities import REGION
 from tests.airflow_bindings.platform import Platform
 from tests.servers.cluster import Whole
+from tests.servers.seaweed import client_of
 
 # Whoever is first waits for a node to start and to be given its images.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -43,6 +45,9 @@ def on_node(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> Iterator[Whole]:
         "driver": "framework.driver",
         "poll_s": "0.3",
     }
+    endpoint = {"endpoint_url": whole.endpoint, "region_name": REGION}
+    partner = {"conn_type": "aws", "login": whole.keys.access, "password": whole.keys.secret, "extra": endpoint}
+    monkeypatch.setenv("AIRFLOW_CONN_PARTNER", json.dumps(partner))
     for name, value in settings.items():
         monkeypatch.setenv(f"AIRFLOW__TEAMSPARK__{name.upper()}", value)
     yield whole
@@ -50,15 +55,27 @@ def on_node(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> Iterator[Whole]:
 
 
 def test_every_language_says_the_same(platform: Platform, on_node: Whole, images: dict[str, str], name: str) -> None:
+    image, _, tag = str(on_node.teams.team("flights").image).rpartition(":")
     dag = platform.dag(f"""
-        from airflow_bindings import ExecutionEnvironmentOperator as Tool
+        from airflow_bindings import ExecutionEnvironmentOperator as Tool, SparkExecutionEnvironmentOperator
         IMAGES = {images!r}
         HERE, THERE = "jobs.flights.languages:Totals", "jobs.flights.languages:TotalsElsewhere"
         with DAG("flights.{name}", schedule=None):
             last = Spark(task_id="raw", job="jobs.flights.languages:Raw")
             for language, image in IMAGES.items():
                 last = Tool(task_id=language, job=THERE, image=image, inputs={{"delays": last.output}})
-            Spark(task_id="spark", job=HERE, inputs={{"delays": last.output}})
+            SparkExecutionEnvironmentOperator(
+                task_id="spark",
+                job=HERE,
+                job_config={{
+                    "input": {{"operators": [{{"task_id": "java"}}]}},
+                    "output": {{"default": {{"destinations": [
+                        {{"type": "s3", "data": {{"bucket": "partner-drop", "path": "{name}/{{{{ ds }}}}", "aws_conn_id": "partner"}}}}
+                    ]}}}},
+                }},
+                image={image!r},
+                tag={tag!r},
+            )
     """)
     run = platform.manual(dag, datetime(2013, 1, 1, tzinfo=UTC))
 
@@ -68,6 +85,10 @@ def test_every_language_says_the_same(platform: Platform, on_node: Whole, images
     found = {task: _hash(on_node, dag.dag_id, task) for task in (*CHAIN, "spark")}
     assert len(set(found.values())) == 1, found
     assert platform.xcom(dag, run, "spark")["rows_read"] == 7
+    listed = client_of(on_node.endpoint, on_node.keys).list_objects_v2(
+        Bucket="partner-drop", Prefix=f"{name}/2013-01-01/"
+    )
+    assert [one["Key"] for one in listed["Contents"] if one["Key"].endswith(".parquet")]
 
 
 def _hash(whole: Whole, dag_id: str, task: str) -> str:

@@ -51,3 +51,13 @@ def _client_of(bucket: "Bucket") -> "S3Client":
     from framework.storage.s3client import connect
 
     return connect(bucket)
+
+
+def without_digest(place: "Bucket") -> "S3Client":
+    """A client that sends bodies as boto3 does by itself; for witnesses."""
+    from framework.storage.s3client import connect, with_digest
+
+    client = connect(place)
+    for operation in ("PutObject", "UploadPart"):
+        client.meta.events.unregister(f"before-call.s3.{operation}", with_digest)
+    return client

@@ -184,6 +184,11 @@ def _delay(handler: _Handler, request: Request, body: bytes) -> None:
     _through(handler, request, body)
 
 
+def _flip(handler: _Handler, request: Request, body: bytes) -> None:
+    """One bit of what is sent, where something is."""
+    _through(handler, request, bytes([body[0] ^ 1]) + body[1:] if body else body)
+
+
 def _unconditional(handler: _Handler, request: Request, body: bytes) -> None:
     """As servers do that do not know the header. It was signed, so what is left is signed anew."""
     from botocore.auth import S3SigV4Auth
@@ -209,6 +214,7 @@ FAULTS: Final[Mapping[str | None, Callable[[_Handler, Request, bytes], None]]] =
     "drop request": _drop_request,
     "cut body": _cut_body,
     "delay": _delay,
+    "flip": _flip,
     "unconditional": _unconditional,
     "slow down": _refusing(503, "SlowDown"),
     "internal": _refusing(500, "InternalError"),

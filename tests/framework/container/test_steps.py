@@ -1,6 +1,7 @@
 """Programs between the two steps: what they are given, what they may leave, and what is published of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,19 @@ def test_inputs_that_are_larger_than_the_disk_are_refused_before_they_are_copied
 
     with pytest.raises(SetupError, match="larger than the folder"):
         ground.run(GOOD)
+
+
+def test_inputs_that_a_pod_would_be_ended_for_are_refused_before_they_are_copied(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, "copy")
+    entry = ground.published().output()
+    around = ground.around(contract_of(Score), ground.config({"flights": "raw"}))
+
+    with pytest.raises(SetupError, match="larger than the folder"):
+        replace(around, room=entry.bytes - 1).prepare()
+    assert not around.layout.root.exists()
+
+    replace(around, room=entry.bytes).prepare()
+    assert len(list(around.layout.input("flights").iterdir())) == 1
 
 
 def test_rows_are_not_files(ground: Ground) -> None:

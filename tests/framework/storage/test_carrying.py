@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from framework.storage.base import Depot
 from framework.storage.carrying import Move, fetch, send
 from framework.storage.memory import MemoryStore
 from framework.storage.posix import DirectoryStore
-from framework.storage.s3client import Bucket
+from framework.storage.s3 import S3Store
+from framework.storage.s3client import Bucket, connect
 from framework.storage.s3transfer import PART_BYTES
-from tests.servers.buckets import quick_store
-from tests.servers.faults import before, seeded
+from tests.servers.buckets import quick_store, without_digest
+from tests.servers.faults import Request, before, seeded
 from tests.servers.seaweed import Seaweed
 
 FOLDER = "/flights/flights.daily/raw/20130101T000000Z/a0001-00000000/default"
@@ -110,6 +112,28 @@ def test_through_a_server_that_fails_now_and_then_all_arrives(
         one.path: content(one.path, one.bytes) for one in back
     }
     assert proxy.met, "nothing failed: the test says nothing"
+
+
+@pytest.mark.parametrize("digest", [True, False], ids=["digest", "witness"])
+def test_bytes_that_change_on_their_way_to_a_bucket_are_sent_again(
+    seaweed: Seaweed, s3_place: Bucket, s3_store: Depot, tmp_path: Path, *, digest: bool
+) -> None:
+    """A bit of each of the first requests; without a digest the server takes them for what was meant."""
+    sent, seen = filled(tmp_path / "from"), count()
+
+    def fault(request: Request) -> str | None:
+        return "flip" if request.method == "PUT" and next(seen) < 4 else None
+
+    with before(seaweed.address, keys=seaweed.admin) as proxy:
+        place = replace(s3_place, endpoint=proxy.endpoint)
+        client = connect(replace(place, prefix="")) if digest else without_digest(place)
+        proxy.schedule = fault
+        send(S3Store(place, connect=lambda _: client, pause=lambda _: None), sent)
+    fetch(s3_store, back := moves(tmp_path / "to", SIZES))
+
+    right = [one.local.read_bytes() == content(one.path, one.bytes) for one in back]
+    assert proxy.met["flip"]
+    assert all(right) is digest
 
 
 def test_a_fetch_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from tests.framework.storage.tries import (
     run_try,
     write_and_publish,
 )
-from tests.servers.buckets import quick_store
+from tests.servers.buckets import quick_store, without_digest
 from tests.servers.faults import PASSING, Proxy, Request, Schedule, before, seeded, untouched
 from tests.servers.seaweed import REGION, Seaweed
 from tests.waiting import until
@@ -145,7 +145,7 @@ def test_a_writer_that_dies_before_the_body_leaves_no_slot(s3_store: S3Store, s3
 
 
 def test_witness_without_a_digest_it_leaves_an_empty_one(s3_store: S3Store, s3_place: Bucket) -> None:
-    client = connect(s3_place)
+    client = without_digest(s3_place)
     client.meta.events.register("before-send.s3.PutObject", headers_only)
 
     with pytest.raises(ConnectionClosedError):

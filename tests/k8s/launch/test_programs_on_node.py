@@ -1,7 +1,7 @@
 """Programs of other images on a real node: what they read and leave, what becomes of those that fail, and of those that are killed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from framework.config import DataMode, RunResult
-from framework.container.layout import POD
 from framework.diagnosis import Reason
+from framework.errors import PolicyError, SetupError
 from framework.identity import RunKey
-from framework.launch.base import CONFIG, RESULT, Phase, Program, Status
+from framework.launch.base import Phase, Status
 from framework.storage.publish import RunLog
 from tests import waiting
 from tests.framework.container.ground import Ground
+from tests.k8s.launch.programs import WORDS, as_program, import_scripts
 from tests.k8s.launch.test_spark import ended, request_of
 from tests.servers.cluster import Whole
 from tests.servers.node import IMAGES
@@ -28,6 +29,7 @@ until = partial(waiting.until, within_s=WITHIN_S)
 TOOL = f"{IMAGES}/flights/scores:1"
 ROOT = f"{IMAGES}/flights/root:1"
 EMPTY = f"{IMAGES}/flights/empty:1"
+ABSENT = f"{IMAGES}/flights/absent:1"
 SCORES = [{"carrier": "AA", "score": 3.0}, {"carrier": "UA", "score": 0.0}]
 
 
@@ -38,36 +40,21 @@ class Programs:
     whole: Whole
     ground: Ground
 
-    def run(self, do: str, *, data: DataMode = "copy", image: str = TOOL, number: int = 1) -> str:
-        """Start one; the name of its launch. ``number``: of the try."""
-        from framework.config import ContainerFacts, EdgeRef, ExportedConfig
+    def run(self, do: str, *, data: DataMode = "copy", image: str = TOOL, number: int = 1, reads: str = "raw") -> str:
+        """Start one; the name of its launch. ``number``: of the try; ``reads``: the task."""
+        from framework.config import EdgeRef
 
-        key = self.key(do, data, image)
-        edge = EdgeRef(team="flights", dag_id="flights.daily", task_id="raw")
-        facts = ContainerFacts(image=image, data=data)
+        edge = EdgeRef(team="flights", dag_id="flights.daily", task_id=reads)
         made = request_of(
             self.whole,
-            key,
+            self.key(do, data, image),
             "jobs.flights.scores:Score",
             inputs={"flights": (edge,)},
-            container=facts,
             parameters={"do": do},
         )
-        epoch = replace(made.epoch, try_number=number)
-        told = ExportedConfig.parse_json(made.config, where="test").model_copy(update={"epoch": epoch})
-        steps = ("python3", "-m", "framework.container")
-        rest = ("--config", CONFIG, "--result", RESULT)
-        env = POD.variables(["flights"], ["default"])
-        program = Program(image, (*steps, "prepare", *rest), (*steps, "publish", *rest), env, opens_uris=data == "uri")
-        assert made.resources is not None
-        name = f"{key.task_id}-{number}"
-        self.launcher.start(
-            replace(
-                made, name=name, epoch=epoch, command=(), config=told.json_bytes(), program=program,
-                connections=b"{}", resources=replace(made.resources, executors=0),
-            )
-        )  # fmt: skip
-        return name
+        asked = as_program(made, image, data, inputs=("flights",), number=number)
+        self.launcher.start(asked)
+        return asked.name
 
     def key(self, do: str, data: DataMode = "copy", image: str = TOOL) -> RunKey:
         kind = image.rpartition("/")[2].partition(":")[0]
@@ -89,33 +76,21 @@ class Programs:
 @pytest.fixture(scope="module")
 def programs(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
     from framework.world import open_store
-    from k8s.images.oci import Layer, Settings, write_image
-    from k8s.local.node.images import import_images
 
     home = tmp_path_factory.mktemp("programs")
     store: Any = open_store(whole.teams.team("flights").store, workspace=whole.workspace, keys=whole.keys)
     ground = Ground(home, "copy", store)
     ground.published()
-    base = whole.node.base.archive
-    layer = [Layer(Path(__file__).with_name("scores.py"), "/opt/tool/scores.py")]
-    words = ("python3", "/opt/tool/scores.py")
-    path = {"PATH": "/usr/bin:/bin", "PYTHONPATH": _packages()}
-    kinds = {
-        TOOL: Settings(env=path, user="4242:4242", entrypoint=words),
-        ROOT: Settings(env=path, entrypoint=words),
-        EMPTY: Settings(env=path, user="4242:4242"),
+    ground.published(task="large", says=2 << 30)
+    script, user = Path(__file__).with_name("scores.py"), "4242:4242"
+    kinds: dict[str, dict[str, object]] = {
+        TOOL: {"user": user, "entrypoint": WORDS},
+        ROOT: {"entrypoint": WORDS},
+        EMPTY: {"user": user},
     }
-    for number, (name, settings) in enumerate(kinds.items()):
-        write_image(home / f"{number}.tar", name, layer, settings, base=base, thin=True)
-    import_images(whole.node.node.layout, [home / f"{n}.tar" for n in range(len(kinds))], whole.node.node.inside)
+    import_scripts(whole, home, {name: (script, more) for name, more in kinds.items()})
     yield Programs(whole, ground)
     whole.node.empty("flights")
-
-
-def _packages() -> str:
-    from k8s.images.parts import PACKAGES
-
-    return PACKAGES
 
 
 @pytest.mark.parametrize("data", ["copy", "uri"])
@@ -176,6 +151,42 @@ def test_an_image_that_cannot_be_run_is_told_at_once(programs: Programs, image: 
     assert (status.phase, status.reason) == (Phase.FAILED, reason)
     assert told in str(status.why)
     assert programs.launcher.status(name).phase is Phase.ABSENT
+
+
+def test_an_image_that_nobody_has_is_told_while_it_is_waited_for(programs: Programs) -> None:
+    name = programs.run("score", image=ABSENT)
+
+    until(lambda: "absent:1" in str(programs.launcher.status(name).why))
+
+    status = programs.launcher.status(name)
+    programs.launcher.kill(name)
+    assert (status.phase, status.reason) == (Phase.PENDING, Reason.IMAGE)
+
+
+def test_an_image_of_somebody_else_is_refused(programs: Programs) -> None:
+    with pytest.raises(PolicyError, match="image"):
+        programs.run("score", image="registry.example.net/elsewhere/tool:1")
+
+
+def test_a_program_that_fills_the_disk_is_ended(programs: Programs) -> None:
+    """It may write 1 GiB here, and its folders count."""
+    name = programs.run("fill")
+
+    status, _ = programs.ended(name)
+
+    assert (status.phase, status.reason) == (Phase.LOST, Reason.DISK)
+    assert programs.log("fill").seen() == frozenset()
+
+
+def test_inputs_that_are_larger_than_the_pods_disk_are_refused_before_they_are_fetched(programs: Programs) -> None:
+    name = programs.run("score4", reads="large")
+
+    status, log = programs.ended(name)
+
+    assert (status.phase, status.exit_code) == (Phase.FAILED, SetupError.exit_code), f"{status}\n{log}"
+    assert "the inputs are larger than the folder that they are copied to" in log
+    assert "expected: at most 1,073,741,824 bytes" in log
+    assert programs.log("score4").seen() == frozenset()
 
 
 def _step_runs(programs: Programs, name: str, step: str) -> bool:

@@ -1,5 +1,6 @@
 """A team whose store is a file system: its pods find its volume, write as its user, and no other team finds it."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,13 +9,15 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from framework.config import EdgeRef
 from framework.errors import PolicyError
 from framework.identity import RunKey
 from framework.tenancy.load import load_teams
 from framework.tenancy.render import as_yaml
+from tests.k8s.launch.programs import WORDS, as_program, import_scripts
 from tests.k8s.launch.test_spark import RUN, request_of, result_of
 from tests.servers.cluster import Whole
-from tests.servers.node import tenant
+from tests.servers.node import IMAGES, tenant
 
 # Whoever is first waits for a node to start and to be given its images.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -55,7 +58,6 @@ def _image(whole: Whole) -> str:
     from k8s.images.parts import Builder
     from k8s.images.team import build_team
     from k8s.local.node.images import import_images
-    from tests.servers.node import IMAGES
 
     builder = Builder(os.environ, Path("locks/jobs.txt"), print, IMAGES)
     made = build_team(whole.workspace, "harbour", whole.node.base, builder=builder, thin=True)
@@ -80,6 +82,34 @@ def test_its_pods_write_there_as_its_user(whole: Whole, harbour: Path) -> None:
     assert owners == {(UID, GID, 0o640)}
     users = {user for one in made for user in parquet.read_table(one)["user"].to_pylist()}
     assert users == {f"{UID}:{GID}"}
+
+
+def test_a_program_reads_the_volume_by_links_and_is_published_there(
+    whole: Whole, harbour: Path, tmp_path: Path
+) -> None:
+    """What ``Ships`` has published, by way of another image, as the same user."""
+    from k8s.launch.launcher import KubernetesLauncher
+    from k8s.standing import Mounted
+
+    image = f"{IMAGES}/harbour/keeping:1"
+    import_scripts(
+        whole, tmp_path, {image: (Path(__file__).with_name("keeping.py"), {"user": "1:1", "entrypoint": WORDS})}
+    )
+    launcher = KubernetesLauncher(whole.node.launcher("harbour"), "harbour", Mounted("store", "/srv/harbour", UID, GID))
+    edge = EdgeRef(team="harbour", dag_id="harbour.daily", task_id="ships")
+    made = request_of(whole, RunKey("harbour", "harbour.daily", "keep", RUN), image, inputs={"ships": (edge,)})
+    file = as_yaml(load_teams(whole.workspace).team("harbour"))
+
+    asked = as_program(replace(made, files={"teams/harbour.yaml": file}), image, "volume", inputs=("ships",))
+    result = result_of(launcher, asked)
+
+    kept = sorted((harbour / str(result.path).lstrip("/")).rglob("default/*"))
+    assert result.outputs["default"].files == len(kept)
+    facts = json.loads(next(one for one in kept if one.name == "told.json").read_text())
+    assert facts == {"user": f"{UID}:{GID}", "links": True, "refused": True}
+    (ships,) = [parquet.read_table(one) for one in kept if one.suffix == ".parquet"]
+    assert ships.num_rows == 2
+    assert {(one.stat().st_uid, one.stat().st_gid, one.stat().st_mode & 0o777) for one in kept} == {(UID, GID, 0o640)}
 
 
 @pytest.mark.usefixtures("harbour")
