@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from framework.report import failed, lines
 from framework.runner import RunOptions, execute
 from framework.runner.events import Recorder
 from framework.sparkconf import require_allowed
-from framework.storage.selftest import self_test
+from framework.storage.selftest import require_tested
 from framework.tenancy.kept import load_last_whole
 from framework.world import World
 
@@ -76,7 +77,7 @@ def run_exported(
     world = replace(World.of_teams(teams), connections=connections)
     job_class = load_shipped(config.job, config.key.team, image=config.code.image, digest=config.code.digest)
     job = build_job(job_class, config.parameters)
-    self_test(world.output_store(config.key.team), config.key.team)
+    require_tested(world.output_store(config.key.team), config.key.team, datetime.now(UTC).date())
     request = PlanRequest(config, contract_of(job_class))
     recorder = Recorder(config, world, tell=print)
     options = RunOptions(session=partial(_session, request, recorder, platform or {}), who=who())

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from framework.driver import leave, taken, who
 from framework.errors import TeamsparkError
 from framework.plan import PlanRequest
 from framework.report import failed, lines
-from framework.storage.selftest import self_test
+from framework.storage.selftest import require_tested
 from framework.tenancy.kept import load_last_whole
 from framework.world import World
 
@@ -76,7 +77,7 @@ def data_of(config: ExportedConfig, world: World) -> DataMode:
 
 
 def _prepare(config: ExportedConfig, world: World) -> RunResult | None:
-    self_test(world.output_store(config.key.team), config.key.team)
+    require_tested(world.output_store(config.key.team), config.key.team, datetime.now(UTC).date())
     return _around(config, world, POD).prepare()
 
 

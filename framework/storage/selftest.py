@@ -1,4 +1,4 @@
-"""Does this store decide between racing writers? Asked once at start-up, because some that say so do not.
+"""Does this store decide between racing writers? Asked when a run starts, because some that say so do not.
 
 The protocol rests on ``put_if_absent`` alone: on a store where two racers both win, two attempts would get one number
 and a manifest could be replaced. Better no run than that one.
@@ -7,12 +7,15 @@ and a manifest could be replaced. Better no run than that one.
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import date
 from threading import Barrier
 from typing import Final
 
 from framework.errors import SetupError, StoreUnavailable
 from framework.storage.base import SlotTaken, Store
 
+VERSION: Final = 1
+_SERVER: Final = "s3"
 _NAME: Final = "+selftest"
 """No id is encoded as this, so nobody takes it for a DAG's folder."""
 RACERS: Final = 8
@@ -23,6 +26,26 @@ AT_ONCE: Final = 4  # some servers take a second to settle a race
 def folder_of(team: str) -> str:
     """Where a team's store is tried: below the team's own folder, since its identity may write nowhere else."""
     return f"/{team}/{_NAME}"
+
+
+def require_tested(store: Store, team: str, today: date) -> None:
+    """As ``self_test``; a server is asked once a day, and remembers itself that it has passed: a hundred requests cost seconds.
+
+    Raises: as ``self_test``.
+    """
+    if store.kind != _SERVER:
+        return self_test(store, team)
+    passed = f"{folder_of(team)}/passed-{VERSION}-{today.isoformat()}"
+    if store.stat(passed) is not None:
+        return None
+    self_test(store, team)
+    former = [
+        entry.path for entry in store.list(folder_of(team)) if entry.path.startswith(f"{folder_of(team)}/passed-")
+    ]
+    with suppress(SlotTaken, StoreUnavailable):
+        store.put_if_absent(passed, b"of racing writers one wins\n")
+        store.delete([path for path in former if path != passed])
+    return None
 
 
 def self_test(store: Store, team: str) -> None:

@@ -6,11 +6,12 @@ import secrets
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from framework.storage.s3 import S3Store
 from framework.storage.s3client import Bucket, connect
 from framework.storage.s3errors import refusal
 from framework.storage.s3file import TAIL_BYTES, S3File
-from framework.storage.selftest import self_test
+from framework.storage.selftest import require_tested, self_test
 from tests.framework.storage.tries import (
     KEY,
     Try,
@@ -40,6 +41,7 @@ from tests.servers.faults import PASSING, Proxy, Request, Schedule, before, seed
 from tests.servers.seaweed import REGION, Seaweed
 from tests.waiting import until
 
+TODAY = date(2013, 1, 1)
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -229,9 +231,25 @@ def test_a_server_that_ignores_if_none_match_is_refused(faulty: S3Store, proxy: 
     proxy.schedule = each_time("unconditional", lambda request: request.claims_a_slot)
 
     with pytest.raises(SetupError, match="does not keep put-if-absent") as told:
-        self_test(faulty, "flights")
+        require_tested(faulty, "flights", TODAY)
 
     assert "S3 with If-None-Match" in str(told.value)
+    assert faulty.list("/flights/+selftest") == (), "nothing says that it has passed"
+
+
+def test_a_server_is_tested_once_a_day(faulty: S3Store, proxy: Proxy) -> None:
+    seen: Counter[str] = Counter()
+    proxy.schedule = lambda request: seen.update([request.method])
+
+    def asked(day: date) -> int:
+        seen.clear()
+        require_tested(faulty, "flights", day)
+        return seen.total()
+
+    first, again, tomorrow = asked(TODAY), asked(TODAY), asked(TODAY + timedelta(days=1))
+
+    assert (first > 100, again, tomorrow > 100) == (True, 1, True)
+    assert [one.path for one in faulty.list("/flights/+selftest")] == ["/flights/+selftest/passed-1-2013-01-02"]
 
 
 def test_witness_on_such_a_server_two_tries_get_one_number(faulty: S3Store, proxy: Proxy) -> None:

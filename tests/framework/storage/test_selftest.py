@@ -1,4 +1,5 @@
 import secrets
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from framework.errors import SetupError
 from framework.storage.base import SlotTaken
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import RunLog
-from framework.storage.selftest import self_test
+from framework.storage.selftest import require_tested, self_test
 from tests.framework.storage.tries import KEY, Try
 
 
@@ -36,6 +37,14 @@ class ForgettingStore(DirectoryStore):
 
     def put_if_absent(self, path: str, data: bytes) -> None:
         pass
+
+
+def test_a_directory_is_tested_each_time_and_nothing_is_left_there(tmp_path: Path) -> None:
+    require_tested(DirectoryStore(tmp_path), "flights", date(2013, 1, 1))
+
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == []
+    with pytest.raises(SetupError):
+        require_tested(RenamingStore(tmp_path), "flights", date(2013, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def programs(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     store: Any = open_store(whole.teams.team("flights").store, workspace=whole.workspace, keys=whole.keys)
     ground = Ground(home, "copy", store)
     ground.published()
-    ground.published(task="large", says=2 << 30)
+    ground.published(task="large", least=(1 << 30) + 1)
     script, user = Path(__file__).with_name("scores.py"), "4242:4242"
     kinds: dict[str, dict[str, object]] = {
         TOOL: {"user": user, "entrypoint": WORDS},
