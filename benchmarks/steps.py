@@ -3,13 +3,14 @@
 It reads one small file and writes another: what it costs to carry data is another question. Asked in full only, on a node of its own.
 """
 
+import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
 
-from benchmarks.pairs import Answer, ratio_of, run_pairs
+from benchmarks.pairs import SEED, Answer, ratio_of, run_pairs
 from benchmarks.pods import is_possible
 from benchmarks.pods.place import TEAM, WITHIN_S, Benched, prepared, require_soon
 from benchmarks.pods.plain import SPACE
@@ -24,7 +25,7 @@ from k8s.launch.parts import FILES
 
 ROUNDS: Final = 15
 MOST_S: Final = 3.0
-SIZE: Final = Share("800m", "1Gi")
+SIZE: Final = Share("1", "1Gi")
 OURS, BARE, ALLOWED = "between our steps", "a bare pod", f"a bare pod, and {MOST_S:.0f} s"
 SCRIPT: Final = """
 import json, os, pathlib
@@ -47,14 +48,14 @@ def ask(*, small: bool) -> tuple[Answer, ...]:
 
 def steps(place: Benched, rounds: int) -> Answer:
     """From asking for a pod until it has ended, by the API server. Raises: RuntimeError."""
-    numbers = count()
+    numbers, draw = count(), random.Random(SEED)  # kubelet looks once a second: nobody is to start right after a look
     place.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
     _ours(place, _FIRST, {})
     edge = (EdgeRef(team=TEAM, dag_id=f"{TEAM}.daily", task_id=_FIRST, same_dag=True),)
     seconds = run_pairs(
         {
-            OURS: lambda: _ours(place, f"tool-{next(numbers)}", {"told": edge}),
-            BARE: lambda: _bare(place, f"bare-{next(numbers)}"),
+            OURS: lambda: _ours(place, f"tool-{next(numbers)}", {"told": edge}, draw.random()),
+            BARE: lambda: _bare(place, f"bare-{next(numbers)}", draw.random()),
         },
         rounds,
     )
@@ -69,8 +70,9 @@ def steps(place: Benched, rounds: int) -> Answer:
     )
 
 
-def _ours(place: Benched, name: str, inputs: Mapping[str, tuple[EdgeRef, ...]]) -> float:
+def _ours(place: Benched, name: str, inputs: Mapping[str, tuple[EdgeRef, ...]], later: float = 0) -> float:
     launcher, asked = place.launcher(), _request(place, name, inputs)
+    time.sleep(later)
     began = time.monotonic()
     launcher.start(asked)
     return _ended(place, TEAM, name, began)
@@ -92,7 +94,7 @@ def _request(place: Benched, name: str, inputs: Mapping[str, tuple[EdgeRef, ...]
     )  # fmt: skip
 
 
-def _bare(place: Benched, name: str) -> float:
+def _bare(place: Benched, name: str, later: float) -> float:
     amounts = {"cpu": SIZE.cpu, "memory": SIZE.memory}
     main = {
         "name": "program", "image": place.tool, "imagePullPolicy": "IfNotPresent",
@@ -100,6 +102,7 @@ def _bare(place: Benched, name: str) -> float:
     }  # fmt: skip
     spec = {"restartPolicy": "Never", "containers": [main], "volumes": [{"name": "scratch", "emptyDir": {}}]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SPACE}, "spec": spec}
+    time.sleep(later)
     began = time.monotonic()
     place.admin.create(pod)
     return _ended(place, SPACE, name, began)

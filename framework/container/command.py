@@ -107,4 +107,3 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--result", type=Path, required=True)
     parser.add_argument("--connections", type=Path)
     return parser
-

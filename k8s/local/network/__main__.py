@@ -19,7 +19,7 @@ def main() -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stderr)
     told = _arguments().parse_args()
     try:
-        enforce(told.kubeconfig, Node(told.pod_cidr, told.address), told.nft)
+        enforce(told.kubeconfig, Node(told.pod_cidr, told.address), told.nft, told.given)
     except TeamsparkError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -32,6 +32,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--pod-cidr", required=True, help="addresses of the node's pods")
     parser.add_argument("--address", required=True, help="the node's own")
+    parser.add_argument("--given", type=Path, help="the folder where what adds pods to the network tells of it")
     parser.add_argument("--nft", type=Path, default=Path("/usr/sbin/nft"))
     return parser
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NoReturn, TypeAlias
@@ -17,6 +17,7 @@ from typing import Final, NoReturn, TypeAlias
 from framework.errors import ClusterUnavailable, ServerFailed, SetupError, TeamsparkError, clip
 from k8s.client import Cluster
 from k8s.local.network.compiling import TABLE, Node, compiled
+from k8s.local.network.early import addresses_in, stamp, with_addresses
 from k8s.render.objects import Obj
 
 KINDS: Final = {
@@ -38,9 +39,10 @@ Objects: TypeAlias = Mapping[Key, Obj]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All objects by kind; None for a kind that was never listed."""
+    """All objects by kind; None for a kind that was never listed. ``addresses``: of pods, by UID, as this node's network has them."""
 
     kinds: Mapping[str, Objects | None]
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -67,28 +69,39 @@ class Changed:
     one: Obj
 
 
-Told: TypeAlias = Listed | Changed | BaseException
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """The addresses that this node has given, by the pods' UIDs."""
+
+    by_uid: Mapping[str, str]
 
 
-def folded(known: Known, told: Iterable[Listed | Changed]) -> Known:
+News: TypeAlias = Listed | Changed | Addressed
+Told: TypeAlias = News | BaseException
+
+
+def folded(known: Known, told: Iterable[News]) -> Known:
     """What is known after that, in turn."""
+    addresses = known.addresses
     kinds = {kind: None if objects is None else dict(objects) for kind, objects in known.kinds.items()}
     for one in told:
-        if isinstance(one, Listed):
+        if isinstance(one, Addressed):
+            addresses = one.by_uid
+        elif isinstance(one, Listed):
             kinds[one.kind] = {_key(each): each for each in one.objects}
         elif one.event == "DELETED":
             (kinds[one.kind] or {}).pop(_key(one.one), None)
         else:
             kinds[one.kind] = {**(kinds[one.kind] or {}), _key(one.one): one.one}
-    return replace(known, kinds=kinds)
+    return replace(known, kinds=kinds, addresses=addresses)
 
 
 def _key(one: Obj) -> Key:
     return one["metadata"].get("namespace", ""), one["metadata"]["name"]
 
 
-def enforce(kubeconfig: Path, node: Node, nft: Path) -> NoReturn:
-    """Until the process ends; the table stays as it is then.
+def enforce(kubeconfig: Path, node: Node, nft: Path, given: Path | None = None) -> NoReturn:
+    """Until the process ends; the table stays as it is then. ``given``: the folder that tells of pods' addresses first.
 
     Raises: ConfigError; SetupError without ``nft``; ServerFailed when it may not set rules.
     """
@@ -98,6 +111,8 @@ def enforce(kubeconfig: Path, node: Node, nft: Path) -> NoReturn:
     queue: SimpleQueue[Told] = SimpleQueue()
     for kind in KINDS:
         threading.Thread(target=_follow, args=(kind, kubeconfig, queue), name=kind, daemon=True).start()
+    if given is not None:
+        threading.Thread(target=_look, args=(given, queue), name="addresses", daemon=True).start()
     known, last = Known(dict.fromkeys(KINDS)), ""
     while True:
         known = folded(known, _batch(queue, AGAIN_S if last == "" and known.complete else None))
@@ -109,7 +124,8 @@ def enforce(kubeconfig: Path, node: Node, nft: Path) -> NoReturn:
 def _renewed(known: Known, node: Node, nft: Path, last: str) -> str:
     """What is in force; nothing that is known to be, when nft did not take it."""
     began = time.monotonic()
-    text = compiled(known.of("NetworkPolicy"), known.of("Pod"), known.of("Namespace"), node)
+    pods = with_addresses(known.of("Pod"), known.addresses)
+    text = compiled(known.of("NetworkPolicy"), pods, known.of("Namespace"), node)
     if text == last:
         return last
     try:
@@ -122,9 +138,9 @@ def _renewed(known: Known, node: Node, nft: Path, last: str) -> str:
     return text
 
 
-def _batch(queue: SimpleQueue[Told], wait_s: float | None) -> list[Listed | Changed]:
+def _batch(queue: SimpleQueue[Told], wait_s: float | None) -> list[News]:
     """All that is told, at least one unless ``wait_s`` pass. Raises: what ended a thread."""
-    found: list[Listed | Changed] = []
+    found: list[News] = []
     try:
         told = queue.get(timeout=wait_s)
         while True:
@@ -146,6 +162,20 @@ def _follow(kind: str, kubeconfig: Path, queue: SimpleQueue[Told]) -> None:
             except TeamsparkError as error:
                 _log.warning("%s: %s", kind, clip(error.what))
                 time.sleep(AGAIN_S)
+    except BaseException as error:  # noqa: BLE001 raised again where it is taken out
+        queue.put(error)
+
+
+def _look(folder: Path, queue: SimpleQueue[Told]) -> None:
+    """As ``_follow``."""
+    last = -1
+    try:
+        while True:
+            if (now := stamp(folder)) != last:
+                addresses, whole = addresses_in(folder)
+                queue.put(Addressed(addresses))
+                last = now if whole else -1
+            time.sleep(APART_S)
     except BaseException as error:  # noqa: BLE001 raised again where it is taken out
         queue.put(error)
 

@@ -14,6 +14,7 @@ from k8s.local.node.layout import DOMAIN, NODE, Layout
 SOCKET: Final = "/run/containerd/containerd.sock"
 PAUSE: Final = "teamspark.local/pause:1"
 CNI_PLUGINS: Final = "/usr/lib/cni"
+CNI_STATE: Final = "/var/lib/cni"
 
 
 def files(layout: Layout) -> dict[str, str]:

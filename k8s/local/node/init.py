@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from k8s.local.asking import answers
+from k8s.local.node.files import CNI_STATE
 from k8s.local.node.layout import NODE, Layout
 from k8s.local.node.programs import FIRST, Command, programs
 
@@ -45,6 +46,10 @@ def _mounts(layout: Layout) -> None:
     log = layout.home / "var-log"
     log.mkdir(exist_ok=True)
     _do("mount", "--bind", str(log), "/var/log")  # kubelet links logs there, whatever it is told
+    given = layout.home / "cni-state"
+    given.mkdir(exist_ok=True)
+    Path(CNI_STATE).mkdir(exist_ok=True)
+    _do("mount", "--bind", str(given), CNI_STATE)  # where the network keeps what it has done, whatever it is told
     Path("/var/lib/kubelet").mkdir(exist_ok=True)
     _do("mount", "-t", "tmpfs", "tmpfs", "/var/lib/kubelet")  # where devices' plugins are, whatever it is told
     for name, value in _WANTED.items():

@@ -7,6 +7,7 @@ from typing import Final
 
 from k8s.local import commands
 from k8s.local.binaries import PROGRAM
+from k8s.local.node.files import CNI_STATE
 from k8s.local.node.layout import NODE, Layout
 
 FIRST: Final = ("etcd", "containerd", "kube-apiserver")
@@ -45,7 +46,7 @@ def programs(layout: Layout) -> dict[str, Command]:
         sys.executable,
         (
             "-m", "k8s.local.network", "--kubeconfig", str(layout.pki / "walls.kubeconfig"),
-            "--pod-cidr", layout.pods, "--address", layout.address,
+            "--pod-cidr", layout.pods, "--address", layout.address, "--given", f"{CNI_STATE}/results",
         ),
     )  # fmt: skip
     return {name: found[name] for name in (*FIRST, *sorted(set(found) - set(FIRST)))}

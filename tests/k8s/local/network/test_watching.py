@@ -22,6 +22,7 @@ from framework.servers.ports import free_ports
 from k8s.client import Cluster, Place, kubeconfig
 from k8s.local.network.facts import Node
 from k8s.local.network.watching import KINDS, Changed, Known, Listed, enforce, folded
+from tests.k8s.local.network.test_early import told as network_told
 from tests.k8s.local.network.wires import needed
 from tests.k8s.local.network.worlds import NODE, policy, space
 from tests.servers.kubernetes import Kubernetes
@@ -168,7 +169,7 @@ def program(kubernetes: Kubernetes, tmp_path: Path) -> Iterator[Program]:
         nft.write_text(f'#!/bin/sh\nexec nsenter -t {alone.pid} -n nft "$@"\n')
         nft.chmod(0o755)
         command = [sys.executable, "-m", "k8s.local.network", "--kubeconfig", str(tmp_path / "kubeconfig")]
-        command += ["--pod-cidr", CIDR, "--address", NODE, "--nft", str(nft)]
+        command += ["--pod-cidr", CIDR, "--address", NODE, "--nft", str(nft), "--given", str(tmp_path / "given")]
         with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, cwd=ROOT, stderr=log) as process:
             try:
                 yield Program(process, alone.pid, (port, urlsplit(kubernetes.plane.endpoint).port or 0))
@@ -196,7 +197,9 @@ def running_pod(kubernetes: Kubernetes) -> Iterator[dict[str, Any]]:
 def test_the_program_follows_the_cluster(
     kubernetes: Kubernetes, program: Program, running_pod: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Closed while nothing is known; a pod is open, then chosen by a policy; the rules outlive API server and program."""
+    """Closed while nothing is known; a pod is open once the network or the API server tells of its address, then chosen by a policy;
+    the rules outlive API server and program.
+    """
     admin = kubernetes.admin
     pods = admin._kind("v1", "Pod").subresources["status"]
     denied = {
@@ -208,6 +211,13 @@ def test_the_program_follows_the_cluster(
     assert ADDRESS not in program.table()
     with program.opened():
         until(lambda: "applied" in (tmp_path / "log").read_text())
+        uid = (admin.get(Place("v1", "Pod", SPACE, "addressed")) or {})["metadata"]["uid"]
+        given = tmp_path / "given"
+        given.mkdir()
+        (given / "pods-1-eth0").write_text(json.dumps(network_told(uid, ADDRESS)))
+        until(lambda: program.table().count(f"{ADDRESS} : return") == 2)
+        (given / "pods-1-eth0").unlink()
+        until(lambda: ADDRESS not in program.table())
         pods.patch(body=running_pod, name="addressed", namespace=SPACE, content_type="application/merge-patch+json")
         until(lambda: program.table().count(f"{ADDRESS} : return") == 2)
         admin.apply(denied)
