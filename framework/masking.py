@@ -27,7 +27,7 @@ _BY_FORM: Final = (
 OWN_WORDS: Final = frozenset(
     {
         "Annotated", "CSV", "DAG", "Input", "a", "an", "bundle", "checks", "computed", "expected", "export", "extra", "fetched", "filled",
-        "flags", "got", "holds", "ids", "is", "it", "its", "key", "may", "missing", "more", "new", "no", "not", "nothing", "of",
+        "flags", "got", "holds", "ids", "is", "it", "its", "key", "looks", "may", "missing", "more", "new", "no", "not", "nothing", "of",
         "on", "one", "other", "output", "pydantic", "says", "somewhere", "steps", "stored_as", "task", "team",
         "the", "there", "this", "two", "unknown", "which",
     }

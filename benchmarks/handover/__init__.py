@@ -17,7 +17,7 @@ bucket of its own; what is needed beforehand is there: clients, an open session,
 Profiles are those of ``benchmarks.hotcold``; the store is measured first, and where it is not what its profile says nothing is asked.
 SeaweedFS answers before its disk has the bytes: in a bucket, durable is what the server says. It runs on the same cores.
 
-In small the sizes are 4 and 16 MiB, a round each; in ``region`` 4 MiB only, by fewer subjects. The store is not measured.
+In small 4 MiB are handed over once; in ``region`` by fewer subjects. The store is not measured.
 """
 
 from benchmarks.pairs import Answer

@@ -37,7 +37,7 @@ _REGION: Final = Plan("region", SIZES, (PARTS, COPY, URI, NAIVE), spark=True)
 WHOLE: Final = (_LAN, _REGION)
 FEW: Final = (
     replace(_LAN, sizes=SMALL, checked=False),
-    replace(_REGION, sizes=SMALL[:1], subjects=(PARTS, COPY), checked=False),
+    replace(_REGION, sizes=SMALL, subjects=(PARTS, COPY), checked=False),
 )
 
 

@@ -24,7 +24,7 @@ class Size:
 
 
 SIZES: Final = (Size(16 * _MIB, 1, 7), Size(128 * _MIB, 4, 5, 0), Size(_GIB, 8, 3, 0))
-SMALL: Final = (Size(4 * _MIB, 1, 1, 0), Size(16 * _MIB, 4, 1, 0))
+SMALL: Final = (Size(4 * _MIB, 1, 1, 0),)
 
 
 def told(count: float) -> str:
