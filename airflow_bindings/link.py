@@ -289,7 +289,7 @@ def order(dag: Any, linked: Mapping[str, LinkedTask]) -> None:
 
 def _no_such_task(dag: Any, task_id: str, specs: Mapping[str, TaskSpec]) -> str:
     if dag.has_task(task_id):
-        return f"task {task_id!r} is no Spark task: it publishes nothing to read"
+        return f"task {task_id!r} publishes nothing to read: it is no task of ours"
     return f"no task {task_id!r} in this DAG{_nearest(task_id, specs)}; inside a task group it is '<group>.<task>'"
 
 

@@ -23,6 +23,7 @@
         ├── ClusterUnavailable     Kubernetes did not answer, or not now
         ├── NoRoom                 others of the team use what a run needs
         ├── RunLost                a driver vanished without a result
+        ├── ProgramFailed          a program of another image ended with an exit code of its own
         └── ServerFailed           a server of this machine ended, or did not do its work in time
 
 A message says what is wrong, where, what was found, what was expected and the next step; it is at most
@@ -209,6 +210,10 @@ class NotYet(RetryableError):
 
 class InputChanged(RetryableError):
     """An input was retired, or a source file replaced, between plan and read."""
+
+
+class ProgramFailed(RetryableError):
+    """A program of another image failed: only it knows why, so the task is tried as often as its author says."""
 
 
 class StoreUnavailable(RetryableError):

@@ -96,7 +96,7 @@ def _command(ask: Ask, job: type[Job]) -> tuple[str, ...]:
         if ask.command is not None:
             raise ConfigError("--command is for a Contract; Spark runs this job", where=ask.job)
         return ()
-    words = tuple(shlex.split(ask.command)) if ask.command is not None else job.local_command
+    words = _words(ask.command) if ask.command is not None else job.local_command
     if not words:
         raise ConfigError(
             "this is a Contract: an image fulfils it, on a cluster, and there is no command to run here in its place",
@@ -262,3 +262,11 @@ def _edge(text: str) -> EdgeRef:
         ) from error
     task = address.task
     return EdgeRef(team=task.team, dag_id=task.dag_id, task_id=task.task_id, output=address.output)
+
+
+def _words(command: str) -> tuple[str, ...]:
+    """Raises: ConfigError for text that no shell would take."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise ConfigError("not the words of a command", where="--command", got=f"{command}: {error}") from None

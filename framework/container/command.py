@@ -59,7 +59,10 @@ def _world(config: ExportedConfig, connections: Path | None) -> World:
 
 
 def _around(config: ExportedConfig, world: World, layout: Layout) -> Around:
-    request = PlanRequest(config, fulfilled(config).contract)
+    found = fulfilled(config)
+    if found.job is not None:  # with what its class says where the task says nothing
+        config = config.model_copy(update={"parameters": found.job.model_dump(mode="json")})
+    request = PlanRequest(config, found.contract)
     return Around(request, world, layout, data_of(config, world), who(), room=_room(os.environ))
 
 

@@ -26,6 +26,7 @@ def left_in(folder: Path, *, output: str, where: str) -> tuple[Left, ...]:
     """
     odd: list[str] = []
     with translated(str(folder), what="the output's folder"):
+        _require_own(folder, output=output, where=where)
         found = sorted(_below(folder, "", odd), key=lambda one: one.name)
     if odd:
         raise SchemaMismatch(
@@ -35,6 +36,20 @@ def left_in(folder: Path, *, output: str, where: str) -> tuple[Left, ...]:
     if not found:
         raise nothing(output, where=where, place=str(folder))
     return tuple(found)
+
+
+def _require_own(folder: Path, *, output: str, where: str) -> None:
+    """The program may have put a link in place of the folder, or of the one above: what that leads to is not its own.
+
+    Raises: SchemaMismatch.
+    """
+    if links := [one for one in (folder.parent, folder) if one.is_symlink()]:
+        raise SchemaMismatch(
+            f"the folder of output '{output}' is a link", where=where, got=str(links[0]),
+            next_step="write into the folder that is there",
+        )  # fmt: skip
+    if not folder.is_dir():
+        raise nothing(output, where=where, place=str(folder))
 
 
 def nothing(output: str, *, where: str, place: str) -> SchemaMismatch:

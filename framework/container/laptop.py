@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from framework.config import DataMode, RunResult
 from framework.container.layout import Layout
 from framework.container.steps import Around
-from framework.errors import ConfigError, JobFailed, SetupError, clip
+from framework.errors import ConfigError, ProgramFailed, SetupError, clip
+
+GRACE_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def require_command(command: Sequence[str], *, where: str, image: str | None) ->
 
 
 def locally(around: Around, command: Command) -> RunResult:
-    """Prepare, run ``command``, publish; what was laid out is removed. Raises: as both steps; JobFailed, SetupError."""
+    """Prepare, run ``command``, publish; what was laid out is removed. Raises: as both steps; ProgramFailed, SetupError."""
     done = around.prepare()
     if done is not None:
         return done
@@ -48,7 +51,7 @@ def locally(around: Around, command: Command) -> RunResult:
 
 
 def _run(command: Command) -> None:
-    """Raises: JobFailed, SetupError."""
+    """Raises: ProgramFailed, SetupError."""
     try:
         child = subprocess.Popen(
             command.words, cwd=command.directory, env=dict(command.environ), stdin=subprocess.DEVNULL
@@ -61,16 +64,25 @@ def _run(command: Command) -> None:
     try:
         code = child.wait()
     except BaseException:
-        child.terminate()
-        child.wait()
+        _end(child)
         raise
     if code:
-        raise JobFailed(
+        raise ProgramFailed(
             "the program failed",
             where=" ".join(command.words),
             got=_ending(code),
             next_step="read what it printed above",
         )
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """As kubelet ends it: asked first, and killed when it does not hear."""
+    child.terminate()
+    try:
+        child.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _ending(code: int) -> str:

@@ -170,7 +170,7 @@ def test_a_definition_that_cannot_mean_what_it_says(
     def rows(): return 1""",
                 'Spark(task_id="t", job=JOB, inputs={"flights": rows()})',
             ],
-            ["task 'rows' is no Spark task: it publishes nothing to read"],
+            ["task 'rows' publishes nothing to read: it is no task of ours"],
         ),
         (['Spark(task_id="t", job=JOB)'], ["port 'flights' of jobs.flights.delays:Delays has no edge"]),
         (

@@ -1,10 +1,12 @@
 """Connections: read from a file or the environment, never shown."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from framework.connections import Connection, Connections, laptop_connections, parse_connections
+from framework.connections import Connection, Connections, laptop_connections, others_of, parse_connections
 from framework.errors import ConfigError
 
 SECRET = "hunter2-hunter2"
@@ -90,3 +92,21 @@ def test_a_variable_that_is_no_connection_is_told_by_name(tmp_path: Path, text: 
 
     assert "TEAMSPARK_CONN_X" in str(stop.value)
     assert SECRET not in str(stop.value)
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "user", "exposed"),
+    [
+        (1000, 0o600, 1000, False),
+        (1000, 0o640, 1000, True),
+        (1000, 0o604, 1000, True),
+        (0, 0o440, 10001, False),  # as kubelet mounts a Secret for the pod's own group
+        (0, 0o444, 10001, True),
+        (0, 0o440, 0, True),
+        (1001, 0o440, 1000, True),
+    ],
+)
+def test_who_else_may_read_a_file_of_secrets(owner: int, mode: int, user: int, *, exposed: bool) -> None:
+    told = os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, 5, 0, 0, 0, 0))
+
+    assert bool(told.st_mode & others_of(told, user)) is exposed

@@ -1,6 +1,7 @@
 """Programs between the two steps: what they are given, what they may leave, and what is published of it."""
 
 import json
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from framework.config import DataMode
 from framework.container.contract import untyped
-from framework.errors import CheckFailed, InputCorrupt, JobFailed, SchemaMismatch, SetupError
+from framework.errors import CheckFailed, InputCorrupt, ProgramFailed, SchemaMismatch, SetupError
 from framework.identity import RunKey
 from framework.job import contract_of
 from framework.storage.memory import MemoryStore
@@ -100,6 +101,7 @@ BAD = {
     "a link": ("(out() / 'x.parquet').symlink_to('/etc/hostname')", "x.parquet: a link"),
     "a pipe": ("os.mkfifo(out() / 'x.parquet')", "x.parquet: no plain file"),
     "half a file": ("(out() / 'x.parquet').write_bytes(b'PAR1 and no more')", "x.parquet: "),
+    "no folder": ("out().rmdir()", "wrote nothing"),
     "no file at all": ("out('default')", "wrote nothing"),
     "another kind": ("(out() / 'x.xlsx').write_bytes(b'PK')", "x.xlsx"),
     "a column less": ("write('default', pa.table({'carrier': ['AA']}))", "score: missing, expected double"),
@@ -126,6 +128,26 @@ def test_what_a_program_may_not_leave(ground: Ground, why: str) -> None:
     assert RunLog(ground.store, KEY).seen() == frozenset(), "not even a claim is left"
 
 
+@pytest.mark.parametrize("above", [False, True])
+def test_a_folder_that_became_a_link_leads_nowhere(ground: Ground, *, above: bool) -> None:
+    """To what the step after the program may read, and the program may not: nothing of it is published, or moved away."""
+    ground.published()
+    victim = ground.root / "victim" / "default"
+    victim.mkdir(parents=True)
+    (victim / "token.csv").write_text("carrier,score\nAA,1.0\n")
+    body = """
+        folder = out().parent if ABOVE else out()
+        shutil.rmtree(folder)
+        folder.symlink_to(pathlib.Path("victim").absolute() / ("" if ABOVE else "default"))
+    """
+
+    with pytest.raises(SchemaMismatch, match="the folder of output 'default' is a link"):
+        ground.run(f"import shutil\nABOVE = {above}\n" + textwrap.dedent(body))
+
+    assert (victim / "token.csv").exists()
+    assert RunLog(ground.store, KEY).newest() is None
+
+
 def test_a_null_that_nobody_declared_is_found(ground: Ground) -> None:
     ground.published()
 
@@ -138,7 +160,7 @@ def test_a_null_that_nobody_declared_is_found(ground: Ground) -> None:
 def test_a_program_that_fails_publishes_nothing(ground: Ground) -> None:
     ground.published()
 
-    with pytest.raises(JobFailed) as caught:
+    with pytest.raises(ProgramFailed) as caught:
         ground.run(GOOD + "\n    raise SystemExit(3)\n".replace("\n    ", "\n"))
 
     assert "exit code 3" in str(caught.value)

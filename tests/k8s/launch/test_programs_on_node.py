@@ -41,7 +41,7 @@ class Programs:
     ground: Ground
 
     def run(self, do: str, *, data: DataMode = "copy", image: str = TOOL, number: int = 1, reads: str = "raw") -> str:
-        """Start one; the name of its launch. ``number``: of the try; ``reads``: the task."""
+        """Start one; the name of its launch. What the contract says by default is not said again. ``number``: of the try; ``reads``: the task."""
         from framework.config import EdgeRef
 
         edge = EdgeRef(team="flights", dag_id="flights.daily", task_id=reads)
@@ -50,7 +50,7 @@ class Programs:
             self.key(do, data, image),
             "jobs.flights.scores:Score",
             inputs={"flights": (edge,)},
-            parameters={"do": do},
+            parameters={} if do == "score" else {"do": do},
         )
         asked = as_program(made, image, data, inputs=("flights",), number=number)
         self.launcher.start(asked)

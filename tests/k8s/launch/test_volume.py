@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from framework.config import EdgeRef
+from framework.config import EdgeRef, RunResult
 from framework.errors import PolicyError
 from framework.identity import RunKey
 from framework.tenancy.load import load_teams
@@ -65,7 +65,9 @@ def _image(whole: Whole) -> str:
     return made.name
 
 
-def test_its_pods_write_there_as_its_user(whole: Whole, harbour: Path) -> None:
+@pytest.fixture(scope="module")
+def ships(whole: Whole, harbour: Path) -> RunResult:
+    """What a run of Spark's has published there."""
     from k8s.launch.launcher import KubernetesLauncher
     from k8s.standing import Mounted
 
@@ -74,7 +76,11 @@ def test_its_pods_write_there_as_its_user(whole: Whole, harbour: Path) -> None:
     request = request_of(whole, key, "jobs.harbour.ships:Ships")
     file = as_yaml(load_teams(whole.workspace).team("harbour"))
 
-    result = result_of(launcher, replace(request, files={"teams/harbour.yaml": file}))
+    return result_of(launcher, replace(request, files={"teams/harbour.yaml": file}))
+
+
+def test_its_pods_write_there_as_its_user(harbour: Path, ships: RunResult) -> None:
+    result = ships
 
     assert result.outputs["default"].rows == 2
     made = sorted((harbour / str(result.path).lstrip("/")).rglob("part-*.parquet"))
@@ -84,6 +90,7 @@ def test_its_pods_write_there_as_its_user(whole: Whole, harbour: Path) -> None:
     assert users == {f"{UID}:{GID}"}
 
 
+@pytest.mark.usefixtures("ships")
 def test_a_program_reads_the_volume_by_links_and_is_published_there(
     whole: Whole, harbour: Path, tmp_path: Path
 ) -> None:
