@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.config import RunResult
+from framework.container.laptop import Command, locally, own_environment, require_command, workspace_layout
+from framework.container.steps import Around
 from framework.datafile import DataFile
 from framework.edges import PinnedRun
 from framework.errors import CheckFailed
-from framework.job import Files, Job, Signature, build_job, job_name, signature_of
+from framework.job import Contract, Files, Job, Signature, build_job, job_name, signature_of
 from framework.laptop import LaptopRun, laptop_config
 from framework.plan import Fixture, PlanRequest
 from framework.runner import RunOptions, execute
@@ -102,10 +104,19 @@ class JobRunner:
         store = DirectoryStore(self.root / config.epoch.incarnation)
         options = RunOptions(session=lambda _: nullcontext(self.spark), who="test")
         world = World(Teams(self.root, {}), lambda _: store)
-        result = execute(PlanRequest(config, signature_of(type(job)).contract, fixtures), job, world, options)
+        request = PlanRequest(config, signature_of(type(job)).contract, fixtures)
+        result = _program(job, request, world) if isinstance(job, Contract) else execute(request, job, world, options)
         published = RunLog(store, config.key).newest()
         assert published is not None  # execute has returned
         return JobRun(result, published, store, self.spark)
+
+
+def _program(job: Contract, request: PlanRequest, world: World) -> RunResult:
+    """By what runs in place of the image on a laptop. Raises: ConfigError where the class names none."""
+    words = require_command(job.local_command, where=request.config.job, image=None)
+    with workspace_layout() as layout:
+        around = Around(request, world, layout, "volume", "test")
+        return locally(around, Command(words, Path.cwd(), own_environment("volume")))
 
 
 def _fixture(signature: Signature, name: str, given: "Rows | Files") -> Fixture:
