@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framework.errors import SchemaMismatch
+from framework.masking import visible
 from framework.storage.oserrors import translated
 
 
@@ -31,7 +32,7 @@ def left_in(folder: Path, *, output: str, where: str) -> tuple[Left, ...]:
     if odd:
         raise SchemaMismatch(
             f"output '{output}' holds something else than files and folders", where=where, details=odd,
-            next_step="write the files themselves; links lead out of the output",
+            next_step="write the files themselves, by plain names; links lead out of the output",
         )  # fmt: skip
     if not found:
         raise nothing(output, where=where, place=str(folder))
@@ -67,6 +68,9 @@ def _below(folder: Path, inside: str, odd: list[str]) -> Iterator[Left]:
         for item in items:
             name, mode = f"{inside}{item.name}", item.stat(follow_symlinks=False).st_mode
             if item.name[0] in "_.":
+                continue
+            if not item.name.isprintable() or "\\" in item.name:  # no store has them all, and no manifest
+                odd.append(f"{visible(name)}: a name with a control character, a backslash or no UTF-8")
                 continue
             if stat.S_ISDIR(mode):
                 yield from _below(Path(item.path), f"{name}/", odd)

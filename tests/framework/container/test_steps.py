@@ -99,6 +99,9 @@ def test_text_of_simple_tools_is_typed(ground: Ground, name: str, text: str) -> 
 BAD = {
     "nothing": ("pass", "wrote nothing"),
     "a link": ("(out() / 'x.parquet').symlink_to('/etc/hostname')", "x.parquet: a link"),
+    "a name of two lines": ("(out() / 'a\\nb.csv').write_text('x')", "a\\nb.csv: a name with"),
+    "a backslash": ("(out() / 'a\\\\b.csv').write_text('x')", "b.csv: a name with"),
+    "a name that is no text": ("open(os.fsencode(str(out())) + b'/a\\xff.csv', 'w').close()", "a\\udcff.csv: a name with"),
     "a pipe": ("os.mkfifo(out() / 'x.parquet')", "x.parquet: no plain file"),
     "half a file": ("(out() / 'x.parquet').write_bytes(b'PAR1 and no more')", "x.parquet: "),
     "no folder": ("out().rmdir()", "wrote nothing"),
