@@ -39,6 +39,22 @@ def left_in(folder: Path, *, output: str, where: str) -> tuple[Left, ...]:
     return tuple(found)
 
 
+def left_out(folder: Path) -> tuple[str, ...]:
+    """What ``left_in`` takes for markers: names below ``folder``, a folder of them once. Raises: StoreUnavailable, SetupError."""
+    with translated(str(folder), what="the output's folder"):
+        return tuple(sorted(_markers(folder, "")))
+
+
+def _markers(folder: Path, inside: str) -> Iterator[str]:
+    with os.scandir(folder) as items:
+        for item in items:
+            name = f"{inside}{item.name}"
+            if item.name[0] in "_.":
+                yield name
+            elif item.is_dir(follow_symlinks=False):
+                yield from _markers(Path(item.path), f"{name}/")
+
+
 def _require_own(folder: Path, *, output: str, where: str) -> None:
     """The program may have put a link in place of the folder, or of the one above: what that leads to is not its own.
 

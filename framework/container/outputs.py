@@ -4,21 +4,23 @@ What reads Parquet is imported only for outputs that are rows: a step that has n
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from framework.container.found import Left, left_in, nothing
+from framework.container.found import Left, left_in, left_out, nothing
 from framework.datafile import DataFile, mapped, readable
 from framework.job import JobContract, OutputPort
 from framework.manifest import FileEntry, OutputEntry
+from framework.masking import visible
 from framework.runner.laying import digest_of
 from framework.storage.attempts import Attempt, list_attempt, paths_below, stored_file
 from framework.storage.base import Store
 from framework.storage.carrying import Move
 
 _CHUNK_BYTES: Final = 1 << 20
+_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,17 @@ def _ready_here(port: OutputPort, folder: Path, aside: Path, contract: JobContra
     left = left_in(folder, output=port.name, where=where)
     if port.files:
         entries = files_entries(port, left)
-        return Ready(entry_of(port, entries, digests=tuple(digest_of(one.path) for one in left)), left)
+        digests = tuple(digest_of(one.path) for one in left)
+        return Ready(entry_of(port, entries, digests=digests), left, tuple(_told_of(port, left_out(folder))))
     from framework.container.rows import rows_here
 
     return rows_here(port, left, aside, where=where)
+
+
+def _told_of(port: OutputPort, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        few = ", ".join(visible(name) for name in names[:_TOLD])
+        yield f"{port.name}: {len(names)} name(s) left out, since they begin with _ or . as markers do: {few}"
 
 
 def ready_there(contract: JobContract, store: Store, attempt: Attempt) -> tuple[Ready, ...]:

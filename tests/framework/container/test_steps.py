@@ -131,6 +131,19 @@ def test_what_a_program_may_not_leave(ground: Ground, why: str) -> None:
     assert RunLog(ground.store, KEY).seen() == frozenset(), "not even a claim is left"
 
 
+def test_names_that_are_taken_for_markers_are_told(ground: Ground) -> None:
+    ground.published()
+    body = "for name in ('model.bin', '.hidden', '_cache/x', 'code/__init__.py'):\n    (out() / name).parent.mkdir(exist_ok=True); (out() / name).write_text('x')"
+
+    done = ground.run(body, Trained)
+
+    assert done.outputs["default"].files == 1
+    if ground.data != "uri":
+        (told,) = done.warnings
+        assert "3 name(s) left out" in told
+        assert told.endswith(".hidden, _cache, code/__init__.py")
+
+
 @pytest.mark.parametrize("above", [False, True])
 def test_a_folder_that_became_a_link_leads_nowhere(ground: Ground, *, above: bool) -> None:
     """To what the step after the program may read, and the program may not: nothing of it is published, or moved away."""
