@@ -26,7 +26,7 @@ from framework.config import CodeFacts
 from framework.container.layout import POD
 from framework.errors import ConfigError, SetupError, clip
 from framework.job.digest import tree_digest
-from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest, Program
+from framework.launch.base import CONFIG, CONNECTIONS, RESULT, Launcher, LaunchRequest, Program, step_command
 from framework.launch.local import LocalLauncher
 from framework.tenancy.images import wished
 from framework.tenancy.kept import load_last_whole
@@ -171,13 +171,17 @@ def _program(admitted: Admitted, team: Team, pinned: str | None, *, connections:
             "this image is not one of the team's", where=str(told.key), got=image, expected=", ".join(team.images),
             next_step="push it below one of these, or add its registry to images in the team file",
         )  # fmt: skip
-    words = ("python3", "-m", "framework.container")
-    files = ("--config", CONFIG, "--result", RESULT, *connections)
     data = told.container.data or ("copy" if isinstance(team.store, BucketStore) else "volume")
     # Where nobody exported its contract: each has one that is called so.
     outputs = admitted.linked.outputs or spec.untyped or ("default", *spec.outputs)
     env = POD.variables(told.inputs, outputs)
-    return Program(image, (*words, "prepare", *files), (*words, "publish", *files), env, opens_uris=data == "uri")
+    return Program(
+        image,
+        step_command("prepare", *connections),
+        step_command("publish", *connections),
+        env,
+        opens_uris=data == "uri",
+    )
 
 
 def _wished(spec: TaskSpec, default: str | None, *, where: str) -> str | None:

@@ -10,7 +10,7 @@ _NAME: Final = re.compile(
     r"(?i)(?:\w+_)?(?:password|passwd|passphrase|secret|api_?key|access_?key|secret_?key|private_?key|credentials?"
     r"|(?:access|api|auth|bearer|refresh)_?token)"
 )
-_INSTEAD: Final = "name a connection instead, in a source or a destination: aws_conn_id, conn_id"
+_INSTEAD: Final = "name a connection instead, in a source or a destination: aws_conn_id, postgres_conn_id"
 
 
 def secrets_in(place: str, value: Any, is_known: Callable[[str], bool] = lambda _: False) -> Iterator[str]:

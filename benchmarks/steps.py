@@ -17,7 +17,7 @@ from benchmarks.pods.plain import SPACE
 from framework.config import ContainerFacts, EdgeRef, ExportedConfig, RunFacts
 from framework.container.layout import POD
 from framework.identity import Epoch, RunKey
-from framework.launch.base import CONFIG, RESULT, LaunchRequest, Program, Resources, Share
+from framework.launch.base import LaunchRequest, Program, Resources, Share, step_command
 from framework.tenancy.render import as_yaml
 from k8s.client import Place
 from k8s.images.parts import PACKAGES
@@ -35,7 +35,6 @@ text = [(pathlib.Path(one["path"]) / name).read_text() for one in asked["inputs"
 (pathlib.Path(asked["outputs"]["default"]["path"]) / "told.txt").write_text("".join(text) or "told")
 """
 _FIRST: Final = "first"
-_STEPS: Final = ("python3", "-m", "framework.container")
 _ENDED: Final = ("Succeeded", "Failed")
 
 
@@ -85,12 +84,11 @@ def _request(place: Benched, name: str, inputs: Mapping[str, tuple[EdgeRef, ...]
         key=key, epoch=epoch, job=place.tool, workspace=PACKAGES, team_files=f"{FILES}/teams", inputs=inputs,
         run=RunFacts(run_id="r", run_after=datetime(2013, 1, 1, tzinfo=UTC)), container=ContainerFacts(image=place.tool),
     )  # fmt: skip
-    rest = ("--config", CONFIG, "--result", RESULT)
     env = POD.variables(inputs, ["default"])
     return LaunchRequest(
         name, key, epoch, 0, (), config.json_bytes(), env=place.keys.environment(),
         resources=Resources(place.jobs, SIZE, SIZE, 0), files={f"teams/{TEAM}.yaml": as_yaml(place.team)},
-        program=Program(place.tool, (*_STEPS, "prepare", *rest), (*_STEPS, "publish", *rest), env),
+        program=Program(place.tool, step_command("prepare"), step_command("publish"), env),
     )  # fmt: skip
 
 

@@ -71,10 +71,7 @@ def run_exported(
     """
     # Whoever wrote the file may have asked nobody.
     require_allowed(config.spark_conf, where=str(config.key))
-    workspace = Path(config.workspace)
-    folder = Path(config.team_files) if config.team_files else None
-    teams = load_last_whole(workspace, folder, lambda told: print(told, file=sys.stderr))
-    world = replace(World.of_teams(teams), connections=connections)
+    world = world_of(config, connections)
     job_class = load_shipped(config.job, config.key.team, image=config.code.image, digest=config.code.digest)
     job = build_job(job_class, config.parameters)
     require_tested(world.output_store(config.key.team), config.key.team, datetime.now(UTC).date())
@@ -82,6 +79,13 @@ def run_exported(
     recorder = Recorder(config, world, tell=print)
     options = RunOptions(session=partial(_session, request, recorder, platform or {}), who=who())
     return recorder.told_in(execute(request, job, world, options))
+
+
+def world_of(config: ExportedConfig, connections: Connections) -> World:
+    """What ``config``'s workspace describes, by the team files that were whole last. Raises: ConfigError."""
+    folder = Path(config.team_files) if config.team_files else None
+    teams = load_last_whole(Path(config.workspace), folder, lambda told: print(told, file=sys.stderr))
+    return replace(World.of_teams(teams), connections=connections)
 
 
 def who() -> str:

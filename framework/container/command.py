@@ -10,7 +10,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,12 +19,11 @@ from framework.container.contract import fulfilled
 from framework.container.laptop import Command, locally, own_environment, require_command, workspace_layout
 from framework.container.layout import DONE, POD, ROOM_VARIABLE, Layout
 from framework.container.steps import Around
-from framework.driver import leave, taken, who
+from framework.driver import leave, taken, who, world_of
 from framework.errors import TeamsparkError
 from framework.plan import PlanRequest
 from framework.report import failed, lines
 from framework.storage.selftest import require_tested
-from framework.tenancy.kept import load_last_whole
 from framework.world import World
 
 
@@ -38,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     try:
-        result, code = _STEPS[arguments.step](config, _world(config, arguments.connections)), 0
+        result, code = _STEPS[arguments.step](config, world_of(config, taken(arguments.connections))), 0
     except TeamsparkError as error:
         result, code = failed(config, error), error.exit_code
     except KeyboardInterrupt:
@@ -49,13 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     leave(result, arguments.result)
     print("\n".join(lines(result)), file=sys.stderr if code else sys.stdout)
     return DONE if arguments.step == "prepare" and code == 0 else code
-
-
-def _world(config: ExportedConfig, connections: Path | None) -> World:
-    workspace = Path(config.workspace)
-    folder = Path(config.team_files) if config.team_files else None
-    teams = load_last_whole(workspace, folder, lambda told: print(told, file=sys.stderr))
-    return replace(World.of_teams(teams), connections=taken(connections))
 
 
 def _around(config: ExportedConfig, world: World, layout: Layout) -> Around:

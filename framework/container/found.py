@@ -5,10 +5,13 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from framework.errors import SchemaMismatch
 from framework.masking import visible
 from framework.storage.oserrors import translated
+
+_MARKS: Final = "_."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def _markers(folder: Path, inside: str) -> Iterator[str]:
     with os.scandir(folder) as items:
         for item in items:
             name = f"{inside}{item.name}"
-            if item.name[0] in "_.":
+            if item.name[0] in _MARKS:
                 yield name
             elif item.is_dir(follow_symlinks=False):
                 yield from _markers(Path(item.path), f"{name}/")
@@ -83,7 +86,7 @@ def _below(folder: Path, inside: str, odd: list[str]) -> Iterator[Left]:
     with os.scandir(folder) as items:
         for item in items:
             name, mode = f"{inside}{item.name}", item.stat(follow_symlinks=False).st_mode
-            if item.name[0] in "_.":
+            if item.name[0] in _MARKS:
                 continue
             if not item.name.isprintable() or "\\" in item.name:  # no store has them all, and no manifest
                 odd.append(f"{visible(name)}: a name with a control character, a backslash or no UTF-8")

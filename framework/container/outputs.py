@@ -1,6 +1,6 @@
 """What a program left becomes the manifest's entries, and the files that are brought to where the attempt is.
 
-What reads Parquet is imported only for outputs that are rows: a step that has none of them starts in half the time.
+What reads Parquet is imported only for outputs that are rows: a step that has none of them starts in two thirds of the time.
 """
 
 import hashlib

@@ -70,6 +70,11 @@ class Program:
     opens_uris: bool = False
 
 
+def step_command(step: str, *more: str) -> tuple[str, ...]:
+    """What starts one of our steps around a program, in the team's image."""
+    return ("python3", "-m", "framework.container", step, "--config", CONFIG, "--result", RESULT, *more)
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
     """Everything needed to start one run's process, as plain data.

@@ -9,6 +9,7 @@ import pytest
 
 from framework.config import DataMode
 from framework.container.contract import untyped
+from framework.container.found import _below
 from framework.errors import CheckFailed, InputCorrupt, ProgramFailed, SchemaMismatch, SetupError
 from framework.identity import RunKey
 from framework.job import contract_of
@@ -129,6 +130,14 @@ def test_what_a_program_may_not_leave(ground: Ground, why: str) -> None:
 
     assert told in str(caught.value)
     assert RunLog(ground.store, KEY).seen() == frozenset(), "not even a claim is left"
+
+
+def test_witness_a_folder_is_walked_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim/token").write_text("x")
+    (tmp_path / "out").symlink_to(tmp_path / "victim")
+
+    assert [one.name for one in _below(tmp_path / "out", "", [])] == ["token"]
 
 
 def test_names_that_are_taken_for_markers_are_told(ground: Ground) -> None:

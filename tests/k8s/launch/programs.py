@@ -5,12 +5,10 @@ from pathlib import Path
 
 from framework.config import ContainerFacts, DataMode, ExportedConfig
 from framework.container.layout import POD
-from framework.launch.base import CONFIG, RESULT, LaunchRequest, Program
+from framework.launch.base import LaunchRequest, Program, step_command
 from tests.servers.cluster import Whole
 
 WORDS = ("python3", "/opt/tool/tool.py")
-_STEPS = ("python3", "-m", "framework.container")
-_REST = ("--config", CONFIG, "--result", RESULT)
 
 
 def as_program(
@@ -21,7 +19,7 @@ def as_program(
     told = ExportedConfig.parse_json(made.config, where="test")
     config = told.model_copy(update={"epoch": epoch, "container": ContainerFacts(image=image, data=data)})
     env = POD.variables(inputs, ["default"])
-    program = Program(image, (*_STEPS, "prepare", *_REST), (*_STEPS, "publish", *_REST), env, opens_uris=data == "uri")
+    program = Program(image, step_command("prepare"), step_command("publish"), env, opens_uris=data == "uri")
     assert made.resources is not None
     return replace(
         made, name=f"{made.key.task_id}-{number}", epoch=epoch, command=(), config=config.json_bytes(), program=program,
