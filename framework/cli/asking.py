@@ -1,7 +1,6 @@
 """From what the command line says of one run to a request that can be planned: job, parameters, inputs, date."""
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework.cli.addresses import parse_output
 from framework.cli.options import lists, pairs
+from framework.cli.words import words_of
 from framework.config import ContainerFacts, EdgeRef
 from framework.errors import ConfigError
 from framework.identity import JobName
@@ -96,7 +96,7 @@ def _command(ask: Ask, job: type[Job]) -> tuple[str, ...]:
         if ask.command is not None:
             raise ConfigError("--command is for a Contract; Spark runs this job", where=ask.job)
         return ()
-    words = _words(ask.command) if ask.command is not None else job.local_command
+    words = words_of(ask.command, where="--command") if ask.command is not None else job.local_command
     if not words:
         raise ConfigError(
             "this is a Contract: an image fulfils it, on a cluster, and there is no command to run here in its place",
@@ -262,11 +262,3 @@ def _edge(text: str) -> EdgeRef:
         ) from error
     task = address.task
     return EdgeRef(team=task.team, dag_id=task.dag_id, task_id=task.task_id, output=address.output)
-
-
-def _words(command: str) -> tuple[str, ...]:
-    """Raises: ConfigError for text that no shell would take."""
-    try:
-        return tuple(shlex.split(command))
-    except ValueError as error:
-        raise ConfigError("not the words of a command", where="--command", got=f"{command}: {error}") from None

@@ -9,6 +9,7 @@ import typer
 
 from framework.cli.scope import Scope, scope_of
 from framework.cli.show import as_json, facts, remark, say
+from framework.cli.words import words_of
 from framework.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -130,21 +131,12 @@ def tool(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
 
     builder = Builder(os.environ, scope_of(ctx).workspace / LOCK, remark, prefix or PREFIX)
     below = () if bare else (builder.debian(),)
-    made = build_tool(builder, Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), _words(entrypoint)))
+    made = build_tool(
+        builder,
+        Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), words_of(entrypoint, where="--entrypoint")),
+    )
     told = {"name": made.name, "digest": made.digest, "archive": str(made.archive)}
     as_json(told) if json else facts(told.items())
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """As a shell takes them apart. Raises: ConfigError for a quote that does not end."""
-    import shlex
-
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise ConfigError(
-            "these are no words of a command", where="--entrypoint", got=text, expected=f"a shell's words: {error}"
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)
