@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,12 +37,13 @@ JOBS = Path(__file__).parents[1] / "k8s" / "launch" / "jobs"
 
 @dataclass(frozen=True)
 class Whole:
-    """``workspace`` has the team files, and jobs whose images the node has; ``keys``: an administrator's at the store."""
+    """``workspace`` has the team files, and jobs whose images the node has; ``keys``: an administrator's at the store, which is process ``store``."""
 
     node: RealNode
     workspace: Path
     endpoint: str
     keys: Keys
+    store: int
 
     @property
     def teams(self) -> Teams:
@@ -66,6 +68,15 @@ class Whole:
         from k8s.render.cache import as_in_cluster
 
         return {f"teams/{name}.yaml": as_yaml(as_in_cluster(self.teams.team(name), self.platform)) for name in TEAMS}
+
+    @contextmanager
+    def silent_store(self) -> Iterator[None]:
+        """Whoever asks the store waits."""
+        os.kill(self.store, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.store, signal.SIGCONT)
 
     @contextmanager
     def cached(self) -> Iterator[None]:
@@ -123,7 +134,7 @@ def whole(node: RealNode) -> Iterator[Whole]:
                 for bucket in (*(f"{name}-data" for name in TEAMS), "partner-drop"):
                     client_of(live.endpoint, admin.keys).create_bucket(Bucket=bucket)
                 _write(workspace, node, images, live.endpoint, (f"{issuer}/keys", roles))
-                found = Whole(node, workspace, live.endpoint, admin.keys)
+                found = Whole(node, workspace, live.endpoint, admin.keys, live.pid)
                 found.apply(found.platform)
                 yield found
     finally:

@@ -122,6 +122,7 @@ FAULTS = {
     "fill": _fill,
     "hungry": _hungry,
     "linger": _linger,
+    "tarry": _linger,
     "deaf": _deaf,
 }
 

@@ -40,6 +40,7 @@ def request(
 @pytest.fixture
 def launcher(node: RealNode) -> Iterator[KubernetesLauncher]:
     node.empty("flights")
+    until(lambda: left(node) == [])  # what belonged to those pods goes a moment later
     yield KubernetesLauncher(node.launcher("flights"), "flights")
     node.empty("flights")
 
