@@ -13,11 +13,11 @@ from airflow_bindings.context import TaskRun, task_run
 from airflow_bindings.declare import links_of
 from airflow_bindings.edges import TaskSpec
 from airflow_bindings.link import LinkedEdge, LinkedTask, link
-from airflow_bindings.secret_values import secrets_in
 from airflow_bindings.settings import Settings
 from framework.config import CodeFacts, ContainerFacts, DestinationEntry, EdgeRef, ExportedConfig, JobConfig
 from framework.errors import ConfigError, PolicyError, clip
 from framework.identity import Epoch, TaskKey
+from framework.secret_values import secrets_in
 from framework.sparkconf import require_allowed
 
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_bindings.arguments import refusals
-from airflow_bindings.secret_values import secrets_in
 from framework.errors import ConfigError, PathError, clip
 from framework.identity import JobName
+from framework.secret_values import secrets_in
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset
@@ -240,8 +240,12 @@ def _not_a_program(given: Arguments) -> Iterator[str]:
         yield 'image: missing; it says which program runs: image="registry.example.org/team/tool", tag="1.2"'
     if given.data not in (None, *DATA):
         yield f"data: {clip(repr(given.data), 40)}; expected one of {', '.join(DATA)}"
-    if isinstance(command, str) or not all(isinstance(word, str) for word in command or ()):
+    if command is None:
+        return
+    if isinstance(command, str) or not command or not all(isinstance(word, str) for word in command):
         yield f'local_command: a list of words such as ["python", "score.py"], got {clip(repr(command), 80)}'
+        return
+    yield from secrets_in("local_command", list(command))
 
 
 def _program(given: Arguments) -> ProgramSpec | None:

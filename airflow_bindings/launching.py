@@ -62,6 +62,7 @@ class Beside:
 
     def request(self, admitted: Admitted, state: LaunchState, connections: bytes | None) -> LaunchRequest:
         run, settings, name = admitted.run, self.settings, _name(state)
+        self._require_size(admitted)
         return LaunchRequest(
             name=name,
             key=run.key,
@@ -74,6 +75,18 @@ class Beside:
             connections=connections,
             credentials=credentials_of(settings, run.key.team),
         )
+
+    def _require_size(self, admitted: Admitted) -> None:
+        """A size counts for nothing here, but a word that no cluster would know is told. Raises: ConfigError."""
+        from k8s.launch.sizes import unknown_size
+
+        name, size = admitted.run.key.team, admitted.linked.spec.size
+        if size is None:
+            return
+        teams = load_last_whole(self.settings.workspace, self.settings.team_files, lambda _: None)
+        team = teams.team(name)
+        if team.sizes and (wrong := unknown_size(team, size)):
+            raise ConfigError("the team has no such size", where=teams.file(name), details=wrong)
 
     def _command(self, admitted: Admitted, *, connections: bool) -> tuple[str, ...]:
         """Raises: ConfigError for an image with nothing to run here in its place."""

@@ -6,7 +6,7 @@ then. So a value that the schema may not mean is passed on, and nothing here is 
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from framework.errors import clip
 
@@ -35,28 +35,75 @@ def misfits(schema: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str
 
 
 def _misfits(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
+    """What ``pydantic`` takes for none of this, in its lax mode: https://docs.pydantic.dev/latest/concepts/conversion_table/"""
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    kind = _KINDS.get(str(schema.get("type")))
+    if kind and isinstance(value, _PLAIN) and not _template(value) and not kind.may_be(value, schema):
+        yield f"{kind.words}, got {clip(repr(value), 80)}"
+        return
     for keyword, words, holds in _BOUNDS:
         if number and keyword in schema and not holds(value, schema[keyword]):
             yield f"{words} {schema[keyword]}, got {value}"
     allowed = schema.get("enum")
-    if allowed is not None and isinstance(value, str) and not _template(value) and value not in allowed:
+    if allowed is not None and isinstance(value, str | int | float) and not _template(value) and value not in allowed:
         yield f"one of {', '.join(map(str, allowed))}, got {clip(repr(value), 80)}"
-    if (
-        schema.get("type") in ("integer", "number")
-        and isinstance(value, str)
-        and not (_template(value) or _numeric(value))
-    ):
-        yield f"a number, got {clip(repr(value), 80)}"
 
 
-def _template(text: str) -> bool:
-    return "{{" in text or "{%" in text
+def _template(value: Any) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
-def _numeric(text: str) -> bool:
+def _a_number(value: Any, _: Mapping[str, Any]) -> bool:
+    """Text is read as one; decimals are."""
+    if not isinstance(value, str):
+        return isinstance(value, bool | int | float)
     try:
-        float(text)
+        float(value)
     except ValueError:
         return False
     return True
+
+
+def _whole(value: Any, schema: Mapping[str, Any]) -> bool:
+    return _a_number(value, schema) and float(value).is_integer()
+
+
+def _a_switch(value: Any, _: Mapping[str, Any]) -> bool:
+    return value in (0, 1) or (isinstance(value, str) and value.strip().lower() in _SWITCHES)
+
+
+def _text(value: Any, schema: Mapping[str, Any]) -> bool:
+    """With a format it is a date, a duration or the like, which each are read from more than text."""
+    return isinstance(value, str) if not schema.keys() & {"format", "enum", "pattern"} else not _holds_others(value)
+
+
+def _holds_others(value: Any) -> bool:
+    return isinstance(value, dict | list | tuple)
+
+
+def _several(value: Any, _: Mapping[str, Any]) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _by_name(value: Any, _: Mapping[str, Any]) -> bool:
+    return isinstance(value, dict)
+
+
+# Anything else is filled in later, or turned into JSON before it is read: another task's value, a date.
+_PLAIN: Final = (str, bool, int, float, list, tuple, dict, type(None))
+_SWITCHES: Final = frozenset({"0", "off", "f", "false", "n", "no", "1", "on", "t", "true", "y", "yes"})
+
+
+class _Kind(NamedTuple):
+    words: str
+    may_be: Callable[[Any, Mapping[str, Any]], bool]
+
+
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "number": _Kind("a number", _a_number),
+    "integer": _Kind("a whole number", _whole),
+    "boolean": _Kind("true or false", _a_switch),
+    "string": _Kind("text", _text),
+    "array": _Kind("a list", _several),
+    "object": _Kind("a dictionary", _by_name),
+}

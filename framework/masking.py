@@ -20,7 +20,14 @@ _NAMED: Final = re.compile(
 )
 _BY_FORM: Final = (
     re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,40}://[^/\s:@]{0,200}:)([^/\s@]+)(?=@)"),
-    re.compile(r"(\b)(AKIA[0-9A-Z]{16})\b"),
+    re.compile(r"(\b)((?:AKIA|ASIA)[0-9A-Z]{16})\b"),
+    re.compile(
+        r"(\b)(gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_\w{22,255}|glpat-[\w-]{20,255}|xox[abeprs]-[\w-]{10,255})"
+    ),
+    re.compile(r"(\b)(eyJ[\w-]{10,4000}\.eyJ[\w-]{10,4000}\.[\w-]{0,4000})"),
+    re.compile(
+        r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([\s\S]{1,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))"
+    ),
 )
 
 # How our own lines go on after a name and a colon; a test finds every such line in the code and looks here.

@@ -16,6 +16,8 @@ from framework.errors import DefinitionError, JobFailed, ServerFailed
 POLL_S: Final = 1.5
 PARSED_S: Final = 90.0
 LOG_LINES: Final = 14
+SHORT_LOG_LINES: Final = 5
+"""Of each of several."""
 DONE: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
 
@@ -199,10 +201,27 @@ def _failure(client: Client, leg: Leg, run: RunId, instances: Iterable[Mapping[s
     failed = [one for one in instances if one["state"] == "failed"]
     if not failed:
         return JobFailed("a run failed without a failed task", where=str(leg), next_step="look at it: --keep")
+    if len(failed) > 1:
+        return JobFailed(
+            f"{len(failed)} tasks failed: {', '.join(map(_named, failed))}",
+            where=str(leg),
+            got="the ends of their logs:",
+            details=[line for one in failed for line in _end_of_log(client, run, one)],
+        )
     lines = _log_lines(client, run, failed[0])
     return JobFailed(
-        f"task {failed[0]['task_id']} failed",
+        f"task {_named(failed[0])} failed",
         where=str(leg),
         got=f"try {failed[0]['try_number']}; the end of its log:",
         details=lines[-LOG_LINES:],
     )
+
+
+def _named(instance: Mapping[str, Any]) -> str:
+    index = int(instance.get("map_index", -1))
+    return f"{instance['task_id']}[{index}]" if index >= 0 else str(instance["task_id"])
+
+
+def _end_of_log(client: Client, run: RunId, instance: Mapping[str, Any]) -> list[str]:
+    lines = _log_lines(client, run, instance)[-SHORT_LOG_LINES:]
+    return [f"{_named(instance)}, try {instance['try_number']}:", *(f"  {line}" for line in lines)]

@@ -16,6 +16,7 @@ from framework.identity import JobName
 from framework.job import Contract, Job, Signature, build_job, load_job, signature_of
 from framework.laptop import LaptopRun, laptop_config
 from framework.plan import Fixture, PlanRequest
+from framework.secret_values import secrets_in
 from framework.sparkconf import require_allowed
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What a person should know of it: columns that nobody stated."""
     command: tuple[str, ...] = ()
-    """What runs here in place of the image that fulfils a ``Contract``."""
+    """What runs here in place of the image that fulfils a ``Contract``; nothing where neither the class nor the person says it."""
 
 
 def prepare(ask: Ask, workspace: Path) -> Prepared:
@@ -91,19 +92,14 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
 
 
 def _command(ask: Ask, job: type[Job]) -> tuple[str, ...]:
-    """Raises: ConfigError for a Contract without one, and for one without a Contract."""
+    """Raises: ConfigError for one without a Contract, and for settings of Spark with one."""
     if not issubclass(job, Contract):
         if ask.command is not None:
             raise ConfigError("--command is for a Contract; Spark runs this job", where=ask.job)
         return ()
-    words = words_of(ask.command, where="--command") if ask.command is not None else job.local_command
-    if not words:
-        raise ConfigError(
-            "this is a Contract: an image fulfils it, on a cluster, and there is no command to run here in its place",
-            where=ask.job,
-            next_step='--command \'python score.py\', or local_command: ClassVar = ("python", "score.py") in the class',
-        )
-    return words
+    if ask.conf:
+        raise ConfigError("--conf is for Spark; an image fulfils this Contract", where=ask.job, got=", ".join(ask.conf))
+    return words_of(ask.command, where="--command") if ask.command is not None else job.local_command
 
 
 def parse_date(text: str) -> date | datetime:
@@ -165,7 +161,12 @@ def _case(ask: Ask) -> "Case | None":
 
 
 def _build(job: type[Job], stated: Mapping[str, Any], texts: Mapping[str, str]) -> Job:
-    """Texts of the command line go before what a case states; alone, they are read by the parameters' own types."""
+    """Texts of the command line go before what a case states; alone, they are read by the parameters' own types.
+
+    Raises: ConfigError, DefinitionError; a secret is refused as in a DAG, since the run's manifest keeps its parameters.
+    """
+    if wrong := list(secrets_in("--param", texts)):
+        raise ConfigError("a secret is no parameter", details=wrong)
     return build_job(job, {**stated, **texts}) if stated else build_job(job, texts, strings=True)
 
 
@@ -182,18 +183,25 @@ def _inputs(
                 got=f"--input {name}=",
                 next_step=f"--input {name}=FILE, or --input {name}=team/dag/task[:output]",
             )
-    folders = {
-        name: texts for name, texts in given.items() if signature.contract.input(name).files and _is_folder(texts)
-    }
+    folders = dict(_folders(signature, given))
     rows = {name: texts for name, texts in given.items() if name in signature.inputs}
     files = {name: path for name, texts in rows.items() if (path := _file_of(name, texts)) is not None}
     edges = {name: tuple(map(_edge, texts)) for name, texts in given.items() if name not in {*files, *folders}}
-    laid = {name: Fixture((), texts[0], Path(texts[0]).absolute()) for name, texts in folders.items()}
-    return {**dict(_fixtures(signature, case, without=given)), **_rows(signature, files), **laid}, edges
+    return {**dict(_fixtures(signature, case, without=given)), **_rows(signature, files), **folders}, edges
 
 
-def _is_folder(texts: tuple[str, ...]) -> bool:
-    return len(texts) == 1 and Path(texts[0]).is_dir()
+def _folders(signature: Signature, given: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Fixture]]:
+    """Ports of ``Files`` that folders feed. Raises: ConfigError for a file, for several, and for a folder without any file."""
+    from framework.testing.cases import folder_fixture, require_kind
+
+    for name, texts in given.items():
+        paths = [Path(text) for text in texts if Path(text).exists()]
+        if not (signature.contract.input(name).files and paths):
+            continue
+        if len(texts) > 1:
+            raise ConfigError(f"port '{name}' is fed by one folder, or by outputs of tasks", got=", ".join(texts))
+        require_kind(paths[0], f"port '{name}'", files=True)
+        yield name, folder_fixture(paths[0])
 
 
 def _fixtures(

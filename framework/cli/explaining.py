@@ -67,7 +67,12 @@ def _reads(planned: PlannedInput) -> list[dict[str, Any]]:
 
 
 def explain_settings(prepared: Prepared, scope: Scope, environ: Mapping[str, str]) -> tuple[Setting, ...]:
-    """Every setting that the session would start with, and who set it; no JVM is started, nothing built or fetched."""
+    """Every setting that the session would start with, and who set it; no JVM is started, nothing built or fetched.
+
+    None of a Contract, which Spark does not run.
+    """
+    if prepared.request.contract.container:
+        return ()
     config = prepared.request.config
     buckets = endpoints(prepared.request, scope.world.writing_to(scope.local_store))
     asked = session_settings(config, scope.workspace, quick=bool(prepared.request.fixtures))
@@ -92,8 +97,9 @@ def _archive_options(asked: SessionSettings, known: Mapping[str, str], environ: 
 
 
 def as_facts(plan: Plan, settings: tuple[Setting, ...], store: Store) -> dict[str, Any]:
-    """All of it, as JSON."""
+    """All of it, as JSON. ``command``: what would run here in place of an image; null of a job that Spark runs."""
     config = plan.config
+    command = config.container.command if config.container else ()
     return {
         "job": config.job,
         "contract": plan.contract.hash,
@@ -114,6 +120,7 @@ def as_facts(plan: Plan, settings: tuple[Setting, ...], store: Store) -> dict[st
             for port in plan.contract.outputs
         },
         "attempts": len(RunLog(store, config.key).state().attempts),
+        "command": list(command) if plan.contract.container else None,
         "settings": [_setting(one) for one in settings],
     }
 

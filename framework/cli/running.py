@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from framework.cli.asking import Prepared
 from framework.cli.progress import Bar
 from framework.config import ExportedConfig, RunResult
-from framework.container.laptop import Command, locally, own_environment, workspace_layout
+from framework.container.laptop import Command, locally, own_environment, require_command, workspace_layout
 from framework.container.steps import Around
 from framework.driver import who
 from framework.errors import CheckFailed, ConfigError, TeamsparkError
@@ -59,7 +59,7 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
     Raises: every leaf of TeamsparkError.
     """
-    if prepared.command:
+    if prepared.request.contract.container:
         return _run_program(prepared, world, workspace, bar)
     settings = session_settings(prepared.request.config, workspace, quick=bool(prepared.request.fixtures))
     assert settings.log is not None
@@ -80,10 +80,11 @@ def run_here(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> Run
 
 
 def _run_program(prepared: Prepared, world: World, workspace: Path, bar: Bar) -> RunResult:
-    """A Contract's command, between the two steps of any container."""
-    command = Command(prepared.command, workspace, own_environment("volume"))
+    """A Contract's command, between the two steps of any container. Raises: ConfigError where there is none."""
+    words = require_command(prepared.command, where=prepared.request.contract.job, image=None)
+    command = Command(words, workspace, own_environment("copy"))
     with workspace_layout() as layout:
-        return locally(Around(prepared.request, world, layout, "volume", who(), Stopwatch(bar.phase)), command)
+        return locally(Around(prepared.request, world, layout, "copy", who(), Stopwatch(bar.phase)), command)
 
 
 def _open(
@@ -151,7 +152,7 @@ def _other_checks(expected: dict[str, int], found: dict[str, int]) -> str:
 
 
 def _differences(prepared: Prepared, store: Store, result: RunResult) -> list[tuple[str, str]]:
-    from framework.testing.cases import stated_rows
+    from framework.testing.cases import assert_same_files, stated_rows
     from framework.testing.compare import assert_rows
 
     case, signature = prepared.case, prepared.signature
@@ -161,10 +162,13 @@ def _differences(prepared: Prepared, store: Store, result: RunResult) -> list[tu
     assert published is not None, "execute has returned"
     found = []
     for name, path in case.outputs.items():
-        schema = signature.outputs[signature.contract.output(name).name]
-        rows = read_rows([store.uri(one) for one in published.paths(name)])
+        port = signature.contract.output(name)
         try:
-            assert_rows(rows, stated_rows(path, schema))
+            if port.files:
+                assert_same_files(path, published, store, port.name)
+                continue
+            rows = read_rows([store.uri(one) for one in published.paths(name)])
+            assert_rows(rows, stated_rows(path, signature.outputs[port.name]))
         except AssertionError as error:
             found.append((name, str(error)))
     return found

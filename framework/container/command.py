@@ -16,7 +16,7 @@ from typing import Final
 
 from framework.config import DataMode, ExportedConfig, RunResult
 from framework.container.contract import fulfilled
-from framework.container.laptop import Command, locally, own_environment, require_command, workspace_layout
+from framework.container.laptop import Command, here, locally, own_environment, require_command, workspace_layout
 from framework.container.layout import DONE, POD, ROOM_VARIABLE, Layout
 from framework.container.steps import Around
 from framework.driver import leave, taken, who, world_of
@@ -49,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE if arguments.step == "prepare" and code == 0 else code
 
 
-def _around(config: ExportedConfig, world: World, layout: Layout) -> Around:
+def _around(config: ExportedConfig, world: World, layout: Layout, data: DataMode) -> Around:
     found = fulfilled(config)
     if found.job is not None:  # with what its class says where the task says nothing
         config = config.model_copy(update={"parameters": found.job.model_dump(mode="json")})
     request = PlanRequest(config, found.contract)
-    return Around(request, world, layout, data_of(config, world), who(), room=_room(os.environ))
+    return Around(request, world, layout, data, who(), room=_room(os.environ))
 
 
 def _room(environ: Mapping[str, str]) -> int | None:
@@ -72,19 +72,20 @@ def data_of(config: ExportedConfig, world: World) -> DataMode:
 
 def _prepare(config: ExportedConfig, world: World) -> RunResult | None:
     require_tested(world.output_store(config.key.team), config.key.team, datetime.now(UTC).date())
-    return _around(config, world, POD).prepare()
+    return _around(config, world, POD, data_of(config, world)).prepare()
 
 
 def _publish(config: ExportedConfig, world: World) -> RunResult | None:
-    return _around(config, world, POD).publish()
+    return _around(config, world, POD, data_of(config, world)).publish()
 
 
 def _local(config: ExportedConfig, world: World) -> RunResult | None:
     assert config.container is not None, "fulfilled asks for it"
     words = require_command(config.container.command, where=str(config.key), image=config.container.image)
-    command = Command(words, Path(config.workspace), own_environment(data_of(config, world)))
+    data = here(data_of(config, world))
+    command = Command(words, Path(config.workspace), own_environment(data))
     with workspace_layout() as layout:
-        return locally(_around(config, world, layout), command)
+        return locally(_around(config, world, layout, data), command)
 
 
 _STEPS: Final[dict[str, Callable[[ExportedConfig, World], RunResult | None]]] = {

@@ -1,10 +1,12 @@
 """All three steps one after the other on this machine, with a command in place of the image."""
 
 import os
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ from framework.container.steps import Around
 from framework.errors import ConfigError, ProgramFailed, SetupError, clip
 
 GRACE_S: Final = 10
+STDERR: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,13 @@ def require_command(command: Sequence[str], *, where: str, image: str | None) ->
         "an image needs a cluster, and there is no command to run here in its place",
         where=where,
         got=image,
-        next_step='say one: local_command=["python", "score.py"] of the task, or of the Contract as a ClassVar',
+        next_step='local_command=["python", "score.py"] of the task, local_command: ClassVar = ("python", "score.py") of the '
+        "Contract, or --command 'python score.py' where a person runs it",
     )
 
 
 def locally(around: Around, command: Command) -> RunResult:
-    """Prepare, run ``command``, publish; what was laid out is removed. Raises: as both steps; ProgramFailed, SetupError."""
+    """Prepare, run ``command``, publish. Raises: as both steps; ProgramFailed, SetupError."""
     done = around.prepare()
     if done is not None:
         return done
@@ -51,10 +55,13 @@ def locally(around: Around, command: Command) -> RunResult:
 
 
 def _run(command: Command) -> None:
-    """Raises: ProgramFailed, SetupError."""
+    """What it prints goes where messages go: standard output is for what a command of ours answers.
+
+    Raises: ProgramFailed, SetupError.
+    """
     try:
         child = subprocess.Popen(
-            command.words, cwd=command.directory, env=dict(command.environ), stdin=subprocess.DEVNULL
+            command.words, cwd=command.directory, env=dict(command.environ), stdin=subprocess.DEVNULL, stdout=STDERR
         )
     except OSError as error:
         raise SetupError(
@@ -76,11 +83,11 @@ def _run(command: Command) -> None:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """As kubelet ends it: asked first, and killed when it does not hear."""
+    """As kubelet ends it: asked first, and killed when it does not hear, or when a person asks again."""
     child.terminate()
     try:
         child.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         child.kill()
         child.wait()
 
@@ -91,9 +98,25 @@ def _ending(code: int) -> str:
 
 @contextmanager
 def workspace_layout() -> Iterator[Layout]:
-    """A place for one run in this machine's temporary folder, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="teamspark-") as folder:
+    """A place for one run in this machine's temporary folder, gone afterwards, also when this process is told to go."""
+    with _told_to_go(), tempfile.TemporaryDirectory(prefix="teamspark-") as folder:
         yield Layout(Path(folder) / "program", Path(folder) / "state")
+
+
+def _told_to_go() -> AbstractContextManager[None]:
+    """Signals that would end Python on the spot leave through its ``finally`` clauses; only a main thread can hear them."""
+    from framework.servers.signals import interruptible  # only now: a pod has no need of it
+
+    if threading.current_thread() is not threading.main_thread():
+        return nullcontext()
+    return interruptible((signal.SIGTERM, signal.SIGHUP))
+
+
+def here(asked: DataMode) -> DataMode:
+    """How a program of this machine gets its data. It runs as whoever owns the published files, and through a link it could change
+    them: what a pod mounts to be read only is copied here.
+    """
+    return "uri" if asked == "uri" else "copy"
 
 
 def own_environment(data: DataMode) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """A run's pinned inputs become folders that hold exactly their published files, or URIs."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,11 +27,12 @@ def staged(planned: PlannedInput, world: World, folder: Path, data: DataMode) ->
         case AbsentInput():
             return InputTold(path=None, columns=columns)
         case FixtureInput(fixture=Fixture(folder=Path() as given)):
-            return InputTold(path=str(given), files=Files(given).names)
+            return _copied(given, folder)
         case FixtureInput():
             return _written(planned, folder, columns)
         case RunInput():
             sources = sources_of(planned, world)
+            columns = columns or _written_columns(planned)
             if data == "uri":
                 return _named(planned, sources, columns)
             laid_out(sources, folder, linked=data == "volume")
@@ -39,6 +41,21 @@ def staged(planned: PlannedInput, world: World, folder: Path, data: DataMode) ->
                 bytes=sum(one.bytes for one in sources), rows=sum(read.rows for read in planned.reads),
             )  # fmt: skip
     raise ConfigError("a container reads published outputs only", where=planned.port.name)
+
+
+def _written_columns(planned: RunInput) -> dict[str, str]:
+    """Of a port that nobody typed: what its producers published, where all of them published the same."""
+    found = [columns_of(read.schema) for read in planned.reads]
+    return found[0] if found and all(one == found[0] for one in found) else {}
+
+
+def _copied(given: Path, folder: Path) -> InputTold:
+    """A person's own folder, as if it had been published: the program may do with it what it likes."""
+    names = Files(given).names
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(given / name, folder / name)
+    return InputTold(path=str(folder), files=names, bytes=sum((folder / name).stat().st_size for name in names))
 
 
 def _named(planned: RunInput, sources: Sequence[Source], columns: dict[str, str]) -> InputTold:

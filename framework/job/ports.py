@@ -42,8 +42,9 @@ class Files:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Paths below ``path``, with ``/``, sorted."""
-        return tuple(sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file()))
+        """Paths below ``path``, with ``/``, sorted. What begins with ``_`` or ``.`` is never published, and not among them."""
+        found = (p.relative_to(self.path) for p in self.path.rglob("*") if p.is_file())
+        return tuple(sorted(p.as_posix() for p in found if not any(part[0] in "_." for part in p.parts)))
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

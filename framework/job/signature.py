@@ -3,6 +3,7 @@
 Nothing is read while a module is imported; the first use of a contract resolves the annotations, once.
 """
 
+import dis
 import inspect
 import re
 import types
@@ -27,6 +28,8 @@ _TAKEN: Final = frozenset({"count", "index", "return_value"})
 _EXPECTED: Final = "Frame[S], Table[S], Files, Run or SparkSession; parameters of the job are fields of its class"
 _NO_INPUT: Final = f"is neither input nor injected; expected {_EXPECTED}"
 _NO_FILES: Final = "a Spark job returns frames; Files come from a container: class ...(Contract)"
+_AS_WRITTEN: Final = "a program's files are published as they are: let it leave such rows out, or write Warn(...)"
+_NO_BODY: Final = "a program does the work, and this body would never run; write ... in its place"
 _NOT_INJECTED: Final = "a container finds its run in its configuration; remove the parameter"
 _EDGE: Final = "let one publish what the container reads"
 _NO_OUTPUT: Final = "is no output; expected Frame[S] or Table[S], or a NamedTuple of them"
@@ -86,6 +89,8 @@ def _read(job: type[Job]) -> Signature:
             mistakes.extend(_told(parameter.name, error))
     outputs, several = _outputs(function, names, mistakes)
     container = issubclass(job, Contract)
+    if container and _does_something(function):
+        mistakes.append(f"transform: {_NO_BODY}")
     mistakes += _misplaced([port for port, _ in inputs], [port for port, _ in outputs], injected, container=container)
     parameters = _parameter_schema(job, mistakes)
     if mistakes:
@@ -122,6 +127,21 @@ def _misplaced(
         if port.table
     )
     yield from (f"{port.name}: a table is written by a Spark job; write Frame[S]" for port in outputs if port.table)
+    yield from (
+        f"{port.name}: {check.name} is Drop(...); {_AS_WRITTEN}"
+        for port in outputs
+        for check in port.schema.checks
+        if check.policy == "drop"
+    )
+
+
+def _does_something(function: Callable[..., Any]) -> bool:
+    """Whether its body is more than ``...``, ``pass``, a docstring, or an exception."""
+    done = [one for one in dis.get_instructions(function) if one.opname not in _NOTHING]
+    return any(one.argval is not None for one in done) and not any(one.opname == "RAISE_VARARGS" for one in done)
+
+
+_NOTHING: Final = frozenset({"RESUME", "NOP", "CACHE", "COPY_FREE_VARS", "MAKE_CELL", "RETURN_VALUE", "POP_TOP"})
 
 
 def _doc(job: type[Job]) -> str:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -24,11 +24,11 @@ class Leave(SystemExit):
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(signals: Sequence[signal.Signals] = SIGNALS) -> Iterator[None]:
     """These signals leave the block through its ``finally`` clauses, once; a second one does not hurry them."""
 
     def leave(number: int, _: FrameType | None) -> None:
-        for name in SIGNALS:
+        for name in signals:
             signal.signal(name, signal.SIG_IGN)
         raise Leave(number)
 
@@ -41,7 +41,9 @@ def interruptible() -> Iterator[None]:
 
     hook = sys.unraisablehook
     with ExitStack() as undo:
-        for name in SIGNALS:
+        for name in signals:
+            if name is signal.SIGHUP and signal.getsignal(name) is signal.SIG_IGN:
+                continue  # nohup: whoever started us does not want it heard
             undo.callback(signal.signal, name, signal.signal(name, leave))
         undo.callback(setattr, sys, "unraisablehook", hook)
         sys.unraisablehook = lost

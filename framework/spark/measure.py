@@ -1,23 +1,20 @@
 """How many rows break which check, counted by Spark: first whether any does, in one cheap pass; details only then."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from framework.errors import clip
 from framework.schema.conditions import condition, name
+from framework.schema.samples import SAMPLED_CHECKS, SAMPLES, key_text
 from framework.schema.shapes import Constraint
 from framework.schema.spec import Check, SchemaSpec
 
 BITS: Final = 62
 """How many verdicts fit into one bigint, its sign left alone."""
 
-SAMPLES: Final = 5
 _MARK: Final = "_teamspark_mark"
-_SAMPLED_CHECKS: Final = 10
-_VALUE: Final = 60
 
 
 def broken(check: Check, spec: SchemaSpec) -> str:
@@ -91,7 +88,7 @@ def sample_keys(frame: DataFrame, checks: Sequence[Check], spec: SchemaSpec) -> 
     """Up to five keys of rows that break each of ``checks``, as text; nothing without a key, and never whole rows."""
     if not spec.key:
         return {}
-    return {check.name: _keys(frame, check, spec) for check in checks[:_SAMPLED_CHECKS]}
+    return {check.name: _keys(frame, check, spec) for check in checks[:SAMPLED_CHECKS]}
 
 
 def _keys(frame: DataFrame, check: Check, spec: SchemaSpec) -> tuple[str, ...]:
@@ -99,12 +96,4 @@ def _keys(frame: DataFrame, check: Check, spec: SchemaSpec) -> tuple[str, ...]:
         rows = _groups(frame, spec.key)
     else:
         rows = frame.where(F.expr(broken(check, spec))).select(*spec.key)
-    return tuple(_shown(row.asDict(), spec.key) for row in rows.limit(SAMPLES).collect())
-
-
-def _shown(row: Mapping[str, Any], key: Sequence[str]) -> str:
-    return ", ".join(f"{column}={clip(_text(row[column]), _VALUE)}" for column in key)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else "null" if value is None else str(value)
+    return tuple(key_text(row.asDict(), spec.key) for row in rows.limit(SAMPLES).collect())

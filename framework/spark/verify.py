@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from framework.datafile import DataFile
 from framework.errors import CheckFailed, InputChanged, InputCorrupt, StoreUnavailable, clip
+from framework.schema.samples import broken_line
 from framework.schema.spec import Check, SchemaSpec
 from framework.spark.columns import struct_type
 from framework.spark.files import reading
@@ -112,13 +113,9 @@ def failure(failed: Mapping[str, int], report: CheckReport, *, where: str) -> Ch
         f"{len(failed)} check(s) broken among {sum(report.rows)} rows; nothing was published",
         failed=dict(failed),
         where=where,
-        details=[_line(check, count, report.samples.get(check, ())) for check, count in failed.items()],
+        details=[broken_line(check, count, report.samples.get(check, ())) for check, count in failed.items()],
         next_step="mend the rows in transform, or say what may happen to them: Drop(...), Warn(...), `| None`",
     )
-
-
-def _line(check: str, count: int, keys: Sequence[str]) -> str:
-    return f"{check}: {count} row(s)" + (f", such as {'; '.join(keys)}" if keys else "")
 
 
 def _proven(checks: Sequence[Check], spec: SchemaSpec, footers: Footers) -> set[str]:

@@ -35,6 +35,13 @@ def check_folder(text: str) -> str:
     return text
 
 
+def check_repository(text: str) -> str:
+    """``registry.host/path``, without a tag. Raises: ValueError."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("expected registry.host/path, in small letters and without a tag")
+    return text
+
+
 def repository_of(image: str) -> str:
     """Without tag and digest."""
     folder, slash, name = image.partition("@")[0].rpartition("/")

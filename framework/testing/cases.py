@@ -1,7 +1,8 @@
 """The fixtures convention: ``jobs/<team>/fixtures/<job>/<case>/``, found for every job there is.
 
 ``<job>`` is the class name in snake_case. A case holds ``in.<port>.json|csv``, ``out.<output>.json|csv`` and, if it
-needs them, ``case.yaml`` with ``run`` (a date), ``parameters`` and ``fails`` (check name to number of rows).
+needs them, ``case.yaml`` with ``run`` (a date), ``parameters`` and ``fails`` (check name to number of rows). Of ``Files`` it holds
+folders: ``in.<port>`` and ``out.<output>``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,13 @@ from pydantic import Field
 
 from framework.errors import ConfigError
 from framework.identity import snake_case
-from framework.job import Job, Signature, job_name
+from framework.job import Files, Job, Signature, job_name
 from framework.plan import Fixture
 from framework.records import Record
 from framework.schema.model import Schema
-from framework.testing.compare import uneven
+from framework.storage.base import Store
+from framework.storage.publish import Published
+from framework.testing.compare import assert_files, uneven
 from framework.testing.rows import fill, read_csv_rows, read_json_rows, unchecked
 from framework.textfile import read_text
 
@@ -36,7 +39,7 @@ class CaseFile(Record):
 
 @dataclass(frozen=True)
 class Case:
-    """One folder of fixtures; ``inputs`` and ``outputs`` name its files by port."""
+    """One folder of fixtures; ``inputs`` and ``outputs`` name its files by port, of ``Files`` its folders."""
 
     job: str
     folder: Path
@@ -68,11 +71,11 @@ def read_case(folder: Path, job: str) -> Case:
     found: dict[str, dict[str, Path]] = {"in": {}, "out": {}}
     wrong = []
     for path in sorted(folder.iterdir()):
-        side, _, port = path.stem.partition(".")
-        if side in found and port and path.suffix in SUFFIXES:
+        side, _, port = (path.name if path.is_dir() else path.stem).partition(".")
+        if side in found and port and (path.is_dir() or path.suffix in SUFFIXES):
             found[side][port] = path
         elif path.name != "case.yaml":
-            wrong.append(f"{path.name}: expected in.<port>, out.<output> (.json or .csv) or case.yaml")
+            wrong.append(f"{path.name}: expected in.<port>, out.<output> (.json, .csv, a folder of Files) or case.yaml")
     if wrong:
         raise ConfigError("files that belong to no case", where=str(folder), details=wrong)
     text = folder / "case.yaml"
@@ -105,16 +108,51 @@ def case_fixtures(signature: Signature, case: Case) -> dict[str, Fixture]:
     _require_comparable(signature, case)
     fixtures = {}
     for name, path in case.inputs.items():
-        schema = signature.inputs[signature.contract.input(name).name]
+        port = signature.contract.input(name)
+        if require_kind(path, f"port '{name}'", files=port.files):
+            fixtures[name] = folder_fixture(path)
+            continue
+        schema = signature.inputs[port.name]
         stated = stated_rows(path, schema)
         rows = fill(schema, unchecked(stated) if case.settings.fails else stated)
         fixtures[name] = Fixture(tuple(rows), str(path))
     return fixtures
 
 
+def require_kind(path: Path, what: str, *, files: bool) -> bool:
+    """Whether it is files. Raises: ConfigError where ``path`` is a folder and should be rows, or the other way."""
+    if path.is_dir() != files:
+        raise ConfigError(
+            f"{what} is {'files' if files else 'rows'}",
+            where=str(path),
+            got="a folder" if path.is_dir() else "a file",
+            expected="a folder that holds them" if files else "a .csv or .json file",
+        )
+    return files
+
+
+def folder_fixture(path: Path) -> Fixture:
+    """Of ``Files``. Raises: ConfigError where the folder holds none."""
+    if not Files(path).names:
+        raise ConfigError(
+            "this folder holds no files", where=str(path), expected="files whose names begin with neither _ nor ."
+        )
+    return Fixture((), str(path), path.absolute())
+
+
+def assert_same_files(path: Path, published: Published, store: Store, output: str) -> None:
+    """Compare what was published with the folder ``path``, byte for byte. Raises: AssertionError."""
+    entries = zip(published.files(output), published.paths(output), strict=True)
+    found = {file.path.removeprefix(f"{output}/"): store.read(stored) or b"" for file, stored in entries}
+    assert_files(found, {name: (path / name).read_bytes() for name in Files(path).names})
+
+
 def _require_comparable(signature: Signature, case: Case) -> None:
     for name, path in case.outputs.items():
-        rows = stated_rows(path, signature.outputs[signature.contract.output(name).name])
+        port = signature.contract.output(name)
+        if require_kind(path, f"output '{name}'", files=port.files):
+            continue
+        rows = stated_rows(path, signature.outputs[port.name])
         odd = tuple(uneven(rows))
         if odd:
             raise ConfigError(

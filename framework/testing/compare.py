@@ -25,6 +25,19 @@ def assert_rows(actual: Iterable[Row], expected: Iterable[Row], *, tolerance: fl
         raise AssertionError(_difference(missing, spare, len(wanted), len(found)))
 
 
+def assert_files(actual: Mapping[str, bytes], expected: Mapping[str, bytes]) -> None:
+    """Fail unless both hold the same names with the same bytes. Raises: AssertionError that names those that differ."""
+    told = [f"missing: {name}" for name in sorted(expected.keys() - actual.keys())]
+    told += [f"too much: {name}" for name in sorted(actual.keys() - expected.keys())]
+    told += [
+        f"{name}: {len(actual[name]):,} bytes that differ from the {len(expected[name]):,} expected"
+        for name in sorted(actual.keys() & expected.keys())
+        if actual[name] != expected[name]
+    ]
+    if told:
+        raise AssertionError("\n  ".join(["the files differ", *told]))
+
+
 def _columns(rows: Sequence[Row]) -> tuple[str, ...]:
     odd = list(uneven(rows))
     if odd:

@@ -23,7 +23,7 @@ from framework.storage.base import Store
 from framework.storage.posix import DirectoryStore
 from framework.storage.publish import Published, RunLog
 from framework.tenancy.model import Teams
-from framework.testing.cases import Case, case_fixtures, stated_rows
+from framework.testing.cases import Case, assert_same_files, case_fixtures, stated_rows
 from framework.testing.compare import assert_rows
 from framework.testing.rows import Rows, fill
 from framework.world import World
@@ -95,7 +95,11 @@ class JobRunner:
         if failed:
             return
         for name, path in case.outputs.items():
-            schema = signature.outputs[signature.contract.output(name).name]
+            port = signature.contract.output(name)
+            if port.files:
+                assert_same_files(path, done.published, done.store, port.name)
+                continue
+            schema = signature.outputs[port.name]
             assert_rows(done.rows(name), stated_rows(path, schema))
 
     def _run(self, job: Job, fixtures: Mapping[str, Fixture], moment: date | datetime | None) -> JobRun:
@@ -115,8 +119,8 @@ def _program(job: Contract, request: PlanRequest, world: World) -> RunResult:
     """By what runs in place of the image on a laptop. Raises: ConfigError where the class names none."""
     words = require_command(job.local_command, where=request.config.job, image=None)
     with workspace_layout() as layout:
-        around = Around(request, world, layout, "volume", "test")
-        return locally(around, Command(words, Path.cwd(), own_environment("volume")))
+        around = Around(request, world, layout, "copy", "test")
+        return locally(around, Command(words, Path.cwd(), own_environment("copy")))
 
 
 def _fixture(signature: Signature, name: str, given: "Rows | Files") -> Fixture:

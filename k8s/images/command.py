@@ -13,6 +13,7 @@ from framework.cli.words import words_of
 from framework.errors import ConfigError
 
 if TYPE_CHECKING:
+    from k8s.images.parts import Builder
     from k8s.images.recipes import Recipe
 
 _HELP: Final = "Images for a cluster: built here, without Docker, and pushed."
@@ -123,20 +124,47 @@ def tool(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     prefix: Annotated[
         str | None, typer.Option(help="What the name begins with; by default local/teamspark.", metavar="REGISTRY/PATH")
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Push it there, below one of the team file's `images`.", metavar="REGISTRY/PATH/NAME"),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Build an image of any program for ExecutionEnvironmentOperator, without Docker; print name, digest and archive."""
-    from k8s.images.parts import PREFIX, Builder
-    from k8s.images.tool import Tool, build_tool, folder_part
+    """Build an image of any program for ExecutionEnvironmentOperator, without Docker; print name, digest and archive.
 
-    builder = Builder(os.environ, scope_of(ctx).workspace / LOCK, remark, prefix or PREFIX)
+    Names that begin with a dot are left out: nobody means to ship .git and .env. With --to it is pushed there (needs skopeo), and the
+    line for the task is printed.
+    """
+    from k8s.images.kept import images_home
+    from k8s.images.places import team_place
+    from k8s.images.push import push as pushed
+    from k8s.images.registry import Registry
+    from k8s.images.tool import Tool, build_tool, folder_part, left_out, require_runnable
+
+    scope, words = scope_of(ctx), words_of(entrypoint, where="--entrypoint")
+    known = scope.teams.team(team)
+    place = None if to is None else team_place(known, scope.teams.file(team), to)
+    builder = _builder(scope, prefix)
+    require_runnable(words, folder, bare=bare)
     below = () if bare else (builder.debian(),)
-    made = build_tool(
-        builder,
-        Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), words_of(entrypoint, where="--entrypoint")),
-    )
+    if hidden := left_out(folder):
+        remark(f"left out: {', '.join(hidden)}", style="yellow")
+    made = build_tool(builder, Tool(team, name, (*below, folder_part(f"tool-{name}", folder)), words))
     told = {"name": made.name, "digest": made.digest, "archive": str(made.archive)}
+    if place is not None:
+        told["image"] = pushed(Registry(os.environ, images_home(os.environ)), place, [lambda: made]).pinned
     as_json(told) if json else facts(told.items())
+
+
+def _builder(scope: Scope, prefix: str | None) -> "Builder":
+    """Raises: ConfigError for a prefix that no registry has."""
+    from framework.tenancy.images import check_repository
+    from k8s.images.parts import PREFIX, Builder
+
+    try:
+        return Builder(os.environ, scope.workspace / LOCK, remark, check_repository(prefix or PREFIX))
+    except ValueError as error:
+        raise ConfigError("no image can be called so", where="--prefix", got=prefix, expected=str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +178,9 @@ class Asked:
 
 def _recipe(scope: Scope, asked: Asked, *, output: Path | None = None, prefix: str | None = None) -> "Recipe":
     """Of the one image that is asked for. Raises: ConfigError for none, for several, for a team without jobs."""
-    from k8s.images.parts import PREFIX, Builder
     from k8s.images.recipes import airflow_recipe, cache_recipe, team_recipe
 
-    builder = Builder(os.environ, scope.workspace / LOCK, remark, prefix or PREFIX)
+    builder = _builder(scope, prefix)
     match asked:
         case Asked(str(team), False, False):
             return team_recipe(scope.workspace, team, builder, output)

@@ -1,7 +1,7 @@
 """The image of a tool: a program of a team's own, over Debian or over nothing, for tasks that run another image."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -52,8 +52,43 @@ def build_tool(builder: Builder, tool: Tool) -> Image:
         return written(Place(home, f"{builder.prefix}/{tool.team}/{tool.name}"), kept, settings)
 
 
+def require_runnable(words: Sequence[str], folder: Path, *, bare: bool) -> None:
+    """That what runs is in the image, as far as ``folder`` says. Raises: ConfigError with every mistake."""
+    wrong = list(_unrunnable(words, folder, bare=bare))
+    if wrong:
+        raise ConfigError("this entry point would not run", where=" ".join(words), details=wrong)
+
+
+def _unrunnable(words: Sequence[str], folder: Path, *, bare: bool) -> Iterator[str]:
+    own = {word: folder / word.removeprefix(f"{FOLDER}/") for word in words if word.startswith(f"{FOLDER}/")}
+    for word, path in own.items():
+        if not path.is_file():
+            yield f"{word}: there is no {path}"
+        elif any(map(_is_left_out, path.relative_to(folder).parts)):
+            yield f"{word}: names that begin with a dot are not taken into an image"
+    for first in words[:1]:
+        if first in own and own[first].is_file() and not own[first].stat().st_mode & 0o111:
+            yield f"{first}: may not be run; chmod +x {own[first]}, or name its interpreter first"
+        if "/" in first and not first.startswith("/"):
+            yield f"{first}: it starts in /; say where it is: {FOLDER}/..."
+        if bare and first not in own:
+            yield f"{first}: a bare image has nothing but {FOLDER}"
+
+
+def left_out(folder: Path) -> tuple[str, ...]:
+    """Names in ``folder`` that are not taken into an image."""
+    return tuple(sorted(path.name for path in folder.iterdir() if _is_left_out(path.name)))
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
+
+
 def folder_part(name: str, folder: Path, *files: str) -> Part:
-    """What is below ``folder``, or those ``files`` of it, as ``FOLDER`` in the image. Raises: ConfigError for one that is empty."""
+    """What is below ``folder`` but ``left_out``, or those ``files`` of it, as ``FOLDER`` in the image.
+
+    Raises: ConfigError for one that is empty, and for a link.
+    """
     paths = tuple(no_links(folder / one for one in files) if files else no_links(_below(folder)))
     if not paths:
         raise ConfigError("a tool needs files", where=folder, got="nothing below it")
@@ -62,7 +97,11 @@ def folder_part(name: str, folder: Path, *files: str) -> Part:
 
 
 def _below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if (path.is_file() or path.is_symlink()) and not any(map(_is_left_out, path.relative_to(folder).parts))
+    )
 
 
 def _copy(folder: Path, paths: tuple[Path, ...], tree: Path) -> None:

@@ -21,8 +21,7 @@ def resources_of(
     limits = team.limits
     chosen = image or team.image
     wrong = [*_missing(team, chosen), *_foreign(team, chosen)]
-    if size is not None and size not in team.sizes:
-        wrong.append(f"size {size}{nearest(size, team.sizes)}: of {', '.join(team.sizes) or 'none'}")
+    wrong += unknown_size(team, size)
     if wrong or limits is None or chosen is None:
         raise ConfigError(
             "the team's runs do not fit on a cluster", where=file, details=wrong, next_step=f"correct {file}"
@@ -31,6 +30,13 @@ def resources_of(
     return Resources(
         chosen, _share(found.driver or limits.driver), _share(found.executor or limits.executor), found.executors
     )
+
+
+def unknown_size(team: Team, size: str | None) -> list[str]:
+    """A sentence where the team file has no such size."""
+    if size is None or size in team.sizes:
+        return []
+    return [f"size {size}{nearest(size, team.sizes)}: of {', '.join(team.sizes) or 'none'}"]
 
 
 def _missing(team: Team, image: str | None) -> list[str]:

@@ -112,6 +112,30 @@ def test_an_image_with_nothing_to_run_in_its_place_needs_a_cluster(
     assert not (workspace / "store").exists()
 
 
+SIZES = """\
+image: registry.example.org/flights/jobs:1
+images: [registry.example.org/flights/*]
+quota: {cpu: 4, memory: 8Gi, pods: 10}
+limits: {driver: {cpu: 1, memory: 1Gi}, executor: {cpu: 1, memory: 1Gi}, max_executors: 2}
+sizes: {S: {executors: 1}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size", "state"), [(SIZES, "S", "success"), (SIZES, "XXL", "failed"), ("", "XXL", "success")]
+)
+def test_a_size_that_no_cluster_would_know_is_told_on_one_machine_too(
+    platform: Platform, name: str, workspace: Path, sizes: str, size: str, state: str
+) -> None:
+    """A team that has no sizes has no cluster yet."""
+    (workspace / "k8s/teams/flights.yaml").write_text(TEAM + sizes)
+    task = f"Tool(task_id='t', image=IMAGE, tag='1', local_command=COMMAND, size={size!r})"
+
+    _, _, states = run(platform, body(f"flights.{name}", task))
+
+    assert states == {"t": state}
+
+
 @pytest.mark.parametrize(
     ("task", "error"),
     [
@@ -120,6 +144,11 @@ def test_an_image_with_nothing_to_run_in_its_place_needs_a_cluster(
         ("Tool(task_id='t', image=IMAGE, tag='latest')", "expected a tag other than latest"),
         ("Tool(task_id='t', image=IMAGE, tag='1', data='nfs')", "t: data: 'nfs'; expected one of copy, volume, uri"),
         ("Tool(task_id='t', image=IMAGE, tag='1', local_command='python x')", "t: local_command: a list of words"),
+        ("Tool(task_id='t', image=IMAGE, tag='1', local_command=[])", "t: local_command: a list of words"),
+        (
+            "Tool(task_id='t', image=IMAGE, tag='1', local_command=['x', '--password=hunter2'])",
+            "t: local_command: looks like a secret",
+        ),
         ("Tool(task_id='t', image=IMAGE, tag='1', spark_conf={})", "t: spark_conf: no argument of this operator"),
         ("Tool(task_id='t', image=IMAGE, tag='1', job='Score')", "not a job name"),
         (

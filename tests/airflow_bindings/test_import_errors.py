@@ -311,7 +311,10 @@ TYPED: dict[str, Any] = JobsExport.of(
         ),
         (
             '{"by": "airport", "min_flights": "many"}',
-            ["parameters.by: one of carrier, route, got 'airport'", "parameters.min_flights: a number, got 'many'"],
+            [
+                "parameters.by: one of carrier, route, got 'airport'",
+                "parameters.min_flights: a whole number, got 'many'",
+            ],
         ),
     ],
 )

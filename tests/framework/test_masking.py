@@ -21,6 +21,27 @@ VALUES = st.text(
 
 
 @pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIA" + "A" * 16,
+        "ASIA" + "B" * 16,
+        "ghp_" + "a1B2" * 9,
+        "github_pat_" + "a_1" * 12,
+        "glpat-" + "x" * 20,
+        "xoxb-" + "1-a" * 8,
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJmbGlnaHRzIn0.c2lnbmF0dXJl",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_what_looks_like_a_secret_is_one_without_any_name(secret: str) -> None:
+    told = scrub(f"it said {secret} and went on")
+
+    assert secret[len(secret) // 2 :][:8] not in told
+    assert told.startswith("it said ")
+    assert told.endswith(" and went on")
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "secret: extra, got string, expected no such column",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from framework.cli.commands.run import (
+    CommandOption,
     ConfOption,
     DateOption,
     FixturesOption,
@@ -32,6 +33,7 @@ def explain(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     fixtures: FixturesOption = None,
     params: ParamOption = None,
     conf: ConfOption = None,
+    command: CommandOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what a run would do: inputs found and pinned, its path, its checks, every Spark setting and who set it."""
@@ -40,7 +42,7 @@ def explain(  # noqa: PLR0913, PLR0917  typer makes an option of each argument
     from framework.plan import make_plan
 
     scope = scope_of(ctx)
-    ask = Ask(job, date, tuple(inputs or ()), fixtures, tuple(params or ()), tuple(conf or ()))
+    ask = Ask(job, date, tuple(inputs or ()), fixtures, tuple(params or ()), tuple(conf or ()), command)
     with scope.importing():
         prepared = prepare(ask, scope.workspace)
         plan = make_plan(prepared.request, scope.connected.writing_to(scope.local_store))
@@ -77,6 +79,9 @@ def _tell(found: "Mapping[str, Any]") -> None:
     outputs = found["outputs"].items()
     table(("output", "schema", "checks"), [(name, one["schema"], ", ".join(one["checks"])) for name, one in outputs])
     say()
+    if found["command"] is not None:
+        say(f"here, in place of an image: {' '.join(found['command']) or 'nothing; --command would say it'}")
+        return
     settings = [(one["key"], one["value"], one["set_by"], ", ".join(one["over"])) for one in found["settings"]]
     table(("Spark setting", "value", "set by", "over"), settings)
 

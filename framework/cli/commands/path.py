@@ -1,11 +1,14 @@
 """``teamspark path``: where a run's output is, and why there."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from framework.cli.scope import scope_of
 from framework.cli.show import as_json, facts, say, table
+
+if TYPE_CHECKING:
+    from framework.identity import RunKey
 
 app = typer.Typer(no_args_is_help=True, help="Where a run's output is.")
 
@@ -27,7 +30,7 @@ def explain(
 
     key = parse_attempt(run).key
     notes = explain_path(key)
-    root_of = _root(ctx, key.team)
+    root_of = _root(ctx, key)
     if json:
         segments = [note._asdict() for note in notes]
         as_json({"path": run_path(key), "root": root_of, "segments": segments})
@@ -37,11 +40,13 @@ def explain(
     facts([("below", root_of)])
 
 
-def _root(ctx: typer.Context, team: str) -> Any:
-    """The root of the team's store, where there is a workspace that knows the team."""
+def _root(ctx: typer.Context, key: "RunKey") -> Any:
+    """The root of the team's store, where there is a workspace that knows the team; of a run of this machine this one's."""
     from framework.errors import TeamsparkError
+    from framework.storage.paths import LOCAL_DAG
 
+    scope = scope_of(ctx)
     try:
-        return scope_of(ctx).world.store(team).root
+        return (scope.local_store if key.dag_id == LOCAL_DAG else scope.world.store(key.team)).root
     except TeamsparkError:
         return None

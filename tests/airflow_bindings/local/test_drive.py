@@ -158,6 +158,23 @@ def test_a_failed_task_ends_it_with_the_end_of_its_log(server: Server, driver: D
     assert ("POST", f"{INSIGHTS}/dagRuns") not in changes(server)
 
 
+def test_of_several_failed_tasks_each_has_its_say(server: Server, driver: Driver) -> None:
+    run = f"{FLIGHTS}/dagRuns/r"
+    failed = [{**instance("failed"), "task_id": name, "map_index": index} for name, index in (("a", -1), ("b", 0))]
+    server.answers["GET", run] = [(200, {"state": "failed"})]
+    server.answers["GET", f"{run}/taskInstances"] = [(200, {"task_instances": failed})]
+    for name in "ab":
+        lines = [{"event": f"the last of {name}"}]
+        server.answers["GET", f"{run}/taskInstances/{name}/logs/1"] = [(200, {"content": lines})]
+
+    with pytest.raises(JobFailed) as caught:
+        driver.travel(itineraries(1))
+
+    assert "2 tasks failed: a, b[0]" in str(caught.value)
+    assert "the last of a" in str(caught.value)
+    assert "the last of b" in str(caught.value)
+
+
 def test_a_dag_record_of_an_earlier_start_is_not_taken(server: Server, driver: Driver) -> None:
     old, new = "2025-12-31T23:59:59Z", "2026-01-01T00:00:01Z"
     server.answers["GET", FLIGHTS] = [(200, {"last_parsed_time": old}), (200, {"last_parsed_time": new})]

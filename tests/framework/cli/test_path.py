@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,12 @@ def test_json_holds_the_path_and_its_segments(teamspark: Teamspark, team: str) -
     told = json.loads(done.stdout)
     assert told["path"] == f"/{team}/x/y/20130101T000000Z/map-2"
     assert [segment["encoded"] for segment in told["segments"]] == [team, "x", "y", "20130101T000000Z", "map-2"]
+
+
+def test_a_run_of_this_machine_is_below_its_own_folder(teamspark: Teamspark, workspace: Path, team: str) -> None:
+    done = teamspark("path", "explain", f"{team}/_local/y/2013-01-01", "--json")
+
+    assert Path(json.loads(done.stdout)["root"]).is_relative_to(workspace / ".teamspark")
 
 
 def test_a_team_that_is_not_here_has_a_path_all_the_same(teamspark: Teamspark) -> None:

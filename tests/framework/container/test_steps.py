@@ -4,18 +4,22 @@ import json
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from annotated_types import Ge
 
+from framework import Contract, Frame, Schema
 from framework.config import DataMode
 from framework.container.contract import untyped
 from framework.container.found import _below
+from framework.container.laptop import here
 from framework.errors import CheckFailed, InputCorrupt, ProgramFailed, SchemaMismatch, SetupError
 from framework.identity import RunKey
 from framework.job import contract_of
 from framework.storage.memory import MemoryStore
 from framework.storage.publish import RunLog
-from tests.framework.container.ground import GOOD, IMAGE, Ground, Score, Trained
+from tests.framework.container.ground import GOOD, IMAGE, Flight, Ground, Score, Trained
 
 KEY = RunKey("flights", "flights.daily", "score", "20130101T000000Z")
 SCORES = [{"carrier": "AA", "score": 3.0}, {"carrier": "UA", "score": 0.0}]
@@ -180,6 +184,58 @@ def test_a_null_that_nobody_declared_is_found(ground: Ground) -> None:
         ground.run("write('default', pa.table({'carrier': ['AA', None], 'score': [1.0, 2.0]}))")
 
     assert caught.value.failed == {"default.carrier.null": 1}
+
+
+class Keyed(Schema, key=("carrier",)):
+    carrier: str
+    score: Annotated[float, Ge(0)]
+
+
+class ScoreByKey(Contract):
+    def transform(self, flights: Frame[Flight]) -> Frame[Keyed]: ...
+
+
+def test_rows_that_break_a_check_are_told_by_their_keys(ground: Ground) -> None:
+    ground.published()
+
+    with pytest.raises(CheckFailed) as caught:
+        ground.run(
+            "write('default', pa.table({'carrier': ['AA', 'UA', 'DL', 'DL', 'DL'], 'score': [-1.0, 2.0, float('nan'), 3.0, 4.0]}))",
+            ScoreByKey,
+        )
+
+    assert caught.value.failed == {"default.score.ge": 2, "default.key": 2}
+    assert "default.score.ge: 2 row(s), such as carrier=AA; carrier=DL" in str(caught.value)
+    assert "default.key: 2 row(s), such as carrier=DL" in str(caught.value)
+
+
+def test_a_port_that_nobody_typed_is_told_what_was_published(ground: Ground) -> None:
+    ground.published()
+    around = ground.around(untyped(IMAGE, ("flights",), ("default",)), ground.config({"flights": "raw"}))
+
+    around.prepare()
+
+    told = json.loads(ground.layout.config.read_text())["inputs"]["flights"]
+    assert told["columns"] == {"carrier": "string", "delay": "int"}
+
+
+OVERWRITES = """
+    for name in told["inputs"]["flights"]["files"]:
+        (pathlib.Path(told["inputs"]["flights"]["path"]) / name).write_bytes(b"overwritten")
+"""
+
+
+@pytest.mark.parametrize(("data", "damaged"), [(here("volume"), False), ("volume", True)], ids=["copied", "witness"])
+def test_on_one_machine_a_program_does_not_reach_what_is_published(
+    tmp_path: Path, data: DataMode, *, damaged: bool
+) -> None:
+    """It runs as who owns the files: a link is no wall."""
+    ground = Ground(tmp_path, data)
+    file = Path(str(ground.store.readable(ground.published().paths()[0])))
+
+    ground.run(GOOD + OVERWRITES)
+
+    assert (file.read_bytes() == b"overwritten") is damaged
 
 
 def test_a_program_that_fails_publishes_nothing(ground: Ground) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import pytest
@@ -25,6 +26,7 @@ from framework.job import (
     signature_of,
 )
 from framework.schema.model import Schema, schema_spec
+from framework.schema.types import Drop
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,6 +40,10 @@ class Flight(Schema):
     """One departure."""
 
     carrier: str
+
+
+class Dropping(Schema):
+    delay: Annotated[int, Drop(Ge(0))]
 
 
 class Raw(Schema):
@@ -424,6 +430,7 @@ def test_what_files_cannot_be_in_a_job(signature: dict[str, Any], told: str) -> 
         ({"x": Annotated[Frame[Flight], Source("landed")], "return": Files}, "a source is read by a Spark job"),
         ({"x": Table[Flight], "return": Files}, "a table has no folder of its own"),
         ({"x": Frame[Flight], "return": Table[Flight]}, "a table is written by a Spark job"),
+        ({"x": Frame[Flight], "return": Frame[Dropping]}, "default: delay.ge is Drop(...); a program's files are"),
     ],
 )
 def test_what_a_container_cannot_be_given(signature: dict[str, Any], told: str) -> None:
@@ -434,6 +441,27 @@ def test_what_a_container_cannot_be_given(signature: dict[str, Any], told: str) 
         contract_of(type("Odd", (Contract,), {"transform": transform, "__module__": __name__}))
 
     assert told in str(caught.value)
+
+
+def _works(self: Any, x: Any) -> Any:
+    return x
+
+
+def _says(self: Any, x: Any) -> Any:
+    """What it is."""
+
+
+def _refuses(self: Any, x: Any) -> Any:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(("transform", "refused"), [(_works, True), (_says, False), (_refuses, False)])
+def test_a_body_that_would_never_run_is_told(transform: Any, *, refused: bool) -> None:
+    transform.__annotations__ = {"x": Frame[Flight], "return": Files}
+    odd = type("Odd", (Contract,), {"transform": transform, "__module__": __name__})
+
+    with pytest.raises(DefinitionError, match="this body would never run") if refused else nullcontext():
+        contract_of(odd)
 
 
 @pytest.mark.parametrize("make", [lambda: Input(cache=wrong("hot")), lambda: Input(as_of=wrong("now")), lambda: Output(keep="30 days"), lambda: Output(keep="P0D"), lambda: Output(keep=wrong(30)), lambda: Source("No Name"), lambda: Source("")])  # fmt: skip

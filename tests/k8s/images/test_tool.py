@@ -1,5 +1,6 @@
 """Images of tools over nothing: what they are called, what is in them, and that a change is one."""
 
+import json
 import os
 import tarfile
 from collections.abc import Callable
@@ -71,6 +72,69 @@ def modes(image: Image) -> dict[str, int]:
 def test_a_name_that_is_none_is_refused(build: Build, name: str) -> None:
     with pytest.raises(ConfigError, match="an image of a tool has a name"):
         build(name)
+
+
+TEAM = """\
+team: flights
+owners: [a@example.org]
+store: {kind: directory, root: store}
+image: registry.example.org/flights/jobs:1
+images: [registry.example.org/flights/*]
+quota: {cpu: 4, memory: 8Gi, pods: 10}
+limits: {driver: {cpu: 1, memory: 1Gi}, executor: {cpu: 1, memory: 1Gi}, max_executors: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nobody", "score"], "nobody"),
+        (["flights", "score", "--prefix", "Registry/Path"], "no image can be called so"),
+        (["flights", "score", "--prefix", "registry.example.org/flights:1"], "no image can be called so"),
+        (["flights", "score", "--to", "registry.example.org/insights/score"], "runs no image of this team from there"),
+        (["flights", "score", "--entrypoint", "/opt/tool/scor"], "/opt/tool/scor: there is no"),
+        (["flights", "score", "--entrypoint", "/opt/tool/score"], "may not be run; chmod +x"),
+        (["flights", "score", "--entrypoint", "./score"], "it starts in /"),
+        (["flights", "score", "--entrypoint", "sh /opt/tool/score"], "a bare image has nothing but /opt/tool"),
+        (["flights", "score", "--entrypoint", "/opt/tool/.env"], "names that begin with a dot are not taken"),
+    ],
+)
+def test_what_could_not_run_is_told_before_anything_is_built(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "k8s/teams").mkdir(parents=True)
+    (tmp_path / "k8s/teams/flights.yaml").write_text(TEAM)
+    (folder / ".env").write_text("KEY=hunter2")
+    (folder / "score").chmod(0o644 if "may not" in told else 0o755)
+    entry = [] if "--entrypoint" in words else ["--entrypoint", "/opt/tool/score"]
+
+    done = CliRunner().invoke(app, ["tool", *words, "--from", str(folder), "--bare", *entry], obj=Scope(tmp_path))
+
+    assert isinstance(done.exception, ConfigError)
+    assert told in str(done.exception)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_nobody_means_to_ship_stays_out_and_is_named(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "k8s/teams").mkdir(parents=True)
+    (tmp_path / "k8s/teams/flights.yaml").write_text(TEAM)
+    (folder / "score").chmod(0o755)
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("url = https://me:hunter2@example.org")
+    (folder / ".env").write_text("KEY=hunter2")
+    words = ["tool", "flights", "score", "--from", str(folder), "--bare", "--entrypoint", "/opt/tool/score", "--json"]
+
+    done = CliRunner().invoke(app, words, obj=Scope(tmp_path))
+
+    assert done.exit_code == 0, done.exception
+    assert "left out: .env, .git" in done.stderr
+    with tarfile.open(json.loads(done.stdout)["archive"]) as packed:
+        layers = [packed.extractfile(one) for one in packed.getmembers() if one.isfile()]
+        assert not [one for one in layers if one and b"hunter2" in one.read()]
 
 
 def test_a_quote_without_an_end_is_told(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
