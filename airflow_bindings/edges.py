@@ -190,7 +190,7 @@ def task_spec(given: Arguments, *, where: str) -> TaskSpec:
     wrong += _refused("job_config.spark.conf", config.spark.conf if config else None, rendered=False)
     parameters = given.parameters if given.parameters is not None else config.parameters if config else {}
     constant = parameters if isinstance(parameters, Mapping) else None
-    wrong += secrets_in("parameters", constant)
+    wrong += secrets_in("parameters", constant, rendered=False)
     if wrong or (job is None and not bare):
         raise ConfigError("this task cannot mean what it says", where=where, details=wrong)
     outputs = config.output if config else {}

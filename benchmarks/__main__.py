@@ -21,6 +21,7 @@ NAMES: Final = (
     "pods",
     "steps",
     "handover",
+    "copies",
 )
 RESULTS: Final = Path(__file__).parent / "results"
 

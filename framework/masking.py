@@ -26,7 +26,13 @@ _BY_FORM: Final = (
     ),
     re.compile(r"(\b)(eyJ[\w-]{10,4000}\.eyJ[\w-]{10,4000}\.[\w-]{0,4000})"),
     re.compile(
-        r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)([\s\S]{1,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))"
+        r"(\b)(sk-[\w-]{20,250}|[rs]k_live_\w{16,250}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,250}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,500})"
+    ),
+    re.compile(r"(hooks\.slack\.com/services/)([\w/]{10,250})"),
+    re.compile(r"(AccountKey=|[?&]sig=)([\w%+/=-]{20,250})"),
+    re.compile(
+        r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----)"
+        r"([\s\S]{1,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----|\Z))"
     ),
 )
 

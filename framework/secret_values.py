@@ -13,10 +13,15 @@ _NAME: Final = re.compile(
 _INSTEAD: Final = "name a connection instead, in a source or a destination: aws_conn_id, postgres_conn_id"
 
 
-def secrets_in(place: str, value: Any, is_known: Callable[[str], bool] = lambda _: False) -> Iterator[str]:
-    """One sentence for each text that is called like a secret, looks like one, or ``is_known`` as one; never the text itself."""
+def secrets_in(
+    place: str, value: Any, is_known: Callable[[str], bool] = lambda _: False, *, rendered: bool = True
+) -> Iterator[str]:
+    """One sentence for each text that is called like a secret, looks like one, or ``is_known`` as one; never the text itself.
+
+    Not ``rendered``: what a template is filled in with is looked at then.
+    """
     for name, text in _texts(place, value):
-        if not text or "{{" in text:
+        if not text or (not rendered and "{{" in text):
             continue
         if _NAME.fullmatch(name.rpartition(".")[2]):
             yield f"{name}: is called like a secret, and everybody who sees the task would see it; {_INSTEAD}"

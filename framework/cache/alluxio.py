@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from framework.cache.base import LOOK_S, Held, Location, store_location
@@ -95,6 +96,12 @@ class AlluxioCache:
 
     def _load(self, at: str, deadline: float) -> int:
         return self._proxy.load(at, deadline) if time.monotonic() < deadline else 0
+
+    def fetch(self, store: Store, path: str, target: Path, *, within_s: float) -> None:
+        at = self._at(store, path)
+        if at is None:
+            raise CacheUnavailable("the cache is not before this store", where=store.uri(path), got=self.place)
+        self._proxy.save(at, target, time.monotonic() + within_s)
 
     def pin(self, store: Store, paths: Sequence[str]) -> None:
         for at in self._there(store, paths):

@@ -10,6 +10,7 @@ only: their files are written once, so nothing that a cache holds of them is eve
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Protocol
 
 from framework.spark.stores import Extra
@@ -70,6 +71,12 @@ class Cache(Protocol):
         """Bring the files ``paths`` into the cache, in their order, and say how many bytes they have.
 
         Stops when time is up. Raises: CacheUnavailable.
+        """
+
+    def fetch(self, store: Store, path: str, target: Path, *, within_s: float) -> None:
+        """The file ``path`` as ``target``, a file of this machine, whole or not there.
+
+        Raises: CacheUnavailable, also when time is up, and for a store that the cache is not before; OSError of ``target``.
         """
 
     def pin(self, store: Store, paths: Sequence[str]) -> None:

@@ -5,10 +5,13 @@ For tests, and wherever the order of things matters and not their speed.
 
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from threading import Lock
 
 from framework.cache.base import Held, Location
+from framework.errors import CacheUnavailable
 from framework.storage.base import Store
+from framework.storage.carrying import copied
 
 
 class MemoryCache:
@@ -50,6 +53,12 @@ class MemoryCache:
                 with self._lock:
                     self._held.add((store.root, path))
         return total
+
+    def fetch(self, store: Store, path: str, target: Path, *, within_s: float) -> None:
+        try:
+            copied(store.readable(path), target)
+        except FileNotFoundError as error:
+            raise CacheUnavailable("there is no such file", where=path) from error
 
     def pin(self, store: Store, paths: Sequence[str]) -> None:
         with self._lock:

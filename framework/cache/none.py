@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from framework.cache.base import Held, Location, store_location
+from framework.errors import CacheUnavailable
 from framework.storage.base import Store
 
 
@@ -26,6 +28,9 @@ class NoCache:
 
     def warm(self, store: Store, paths: Iterable[str], *, within_s: float) -> int:
         return 0
+
+    def fetch(self, store: Store, path: str, target: Path, *, within_s: float) -> None:
+        raise CacheUnavailable("there is no cache", where=path, next_step="read it from the store")
 
     def pin(self, store: Store, paths: Sequence[str]) -> None:
         return None

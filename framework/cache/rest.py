@@ -6,6 +6,7 @@ What that client has no option for is the same REST with the same names as Allux
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from framework.errors import CacheUnavailable, clip
 CONNECT_S: Final = 1.0
 FIRST_BYTE_S: Final = 10.0
 _CHUNK: Final = 1024 * 1024
+_PART: Final = ".part"
 # Never what was found, or found missing, some time ago.
 _NOW: Final = {"commonOptions": {"syncIntervalMs": 0}}
 
@@ -68,6 +70,21 @@ class Proxy:
                 if time.monotonic() > deadline:
                     break
         return read
+
+    def save(self, path: str, target: Path, deadline: float) -> None:
+        """The file as ``target``, whole or not there. Raises: OSError of ``target``."""
+        aside = target.with_name(f".{target.name}{_PART}")
+        with aside.open("wb") as file:
+            for chunk in self._chunks(path, deadline):
+                file.write(chunk)
+        aside.replace(target)
+
+    def _chunks(self, path: str, deadline: float) -> Iterator[bytes]:
+        with self._asking("read", path), self._download(path, self._within_s) as answer:
+            for chunk in answer.iter_content(_CHUNK):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("it takes longer than reading it from the store may")
+                yield chunk
 
     @contextmanager
     def _download(self, path: str, patience_s: float) -> Iterator[requests.Response]:

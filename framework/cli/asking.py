@@ -13,8 +13,9 @@ from framework.cli.words import words_of
 from framework.config import ContainerFacts, EdgeRef
 from framework.errors import ConfigError
 from framework.identity import JobName
-from framework.job import Contract, Job, Signature, build_job, load_job, signature_of
+from framework.job import Contract, Files, Job, Signature, build_job, load_job, signature_of
 from framework.laptop import LaptopRun, laptop_config
+from framework.masking import visible
 from framework.plan import Fixture, PlanRequest
 from framework.secret_values import secrets_in
 from framework.sparkconf import require_allowed
@@ -87,7 +88,7 @@ def prepare(ask: Ask, workspace: Path) -> Prepared:
     config = laptop_config(asked, workspace)
     if command:
         config = config.model_copy(update={"container": ContainerFacts(image="", command=command)})
-    notes = tuple(_invented(fixtures, lists(ask.inputs, option="--input"), signature))
+    notes = (*_invented(fixtures, lists(ask.inputs, option="--input"), signature), *_left_out(fixtures))
     return Prepared(PlanRequest(config, signature.contract, fixtures), job, signature, case, notes, command)
 
 
@@ -130,7 +131,9 @@ def _require_fed(ask: Ask, signature: Signature, fed: set[str]) -> None:
             "some ports have no input",
             where=ask.job,
             got=f"nothing for {', '.join(missing)}",
-            next_step=" ".join(f"--input {name}=FILE" for name in missing)
+            next_step=" ".join(
+                f"--input {p.name}={'FOLDER' if p.files else 'FILE'}" for p in ports if p.name in missing
+            )
             + ", or --fixtures DIR; FILE may be a published output: team/dag/task[:output]",
         )
 
@@ -165,8 +168,10 @@ def _build(job: type[Job], stated: Mapping[str, Any], texts: Mapping[str, str]) 
 
     Raises: ConfigError, DefinitionError; a secret is refused as in a DAG, since the run's manifest keeps its parameters.
     """
-    if wrong := list(secrets_in("--param", texts)):
-        raise ConfigError("a secret is no parameter", details=wrong)
+    if wrong := [*secrets_in("--param", texts), *secrets_in("case.yaml: parameters", stated)]:
+        raise ConfigError(
+            "a secret is no parameter", details=wrong, next_step="leave it out: nobody keeps it secret here"
+        )
     return build_job(job, {**stated, **texts}) if stated else build_job(job, texts, strings=True)
 
 
@@ -200,8 +205,10 @@ def _folders(signature: Signature, given: Mapping[str, tuple[str, ...]]) -> Iter
             continue
         if len(texts) > 1:
             raise ConfigError(f"port '{name}' is fed by one folder, or by outputs of tasks", got=", ".join(texts))
-        require_kind(paths[0], f"port '{name}'", files=True)
-        yield name, folder_fixture(paths[0])
+        own = paths[0] / f"in.{name}"
+        place = own if own.is_dir() else paths[0]  # of a case its own folder, as rows have their own file
+        require_kind(place, f"port '{name}'", files=True)
+        yield name, folder_fixture(place)
 
 
 def _fixtures(
@@ -238,6 +245,13 @@ def _invented(
         made = [column for row in fixtures[name].rows[:1] for column in row if column not in known]
         if made:
             yield f"{fixtures[name].origin} lacks {', '.join(made)}: filled with values that fit {name}'s schema"
+
+
+def _left_out(fixtures: Mapping[str, Fixture]) -> Iterator[str]:
+    for fixture in fixtures.values():
+        if fixture.folder is not None and (names := Files(fixture.folder).markers):
+            few = ", ".join(visible(name) for name in names[:5])
+            yield f"{fixture.origin}: {len(names)} name(s) left out, since they begin with _ or . as markers do: {few}"
 
 
 def _file_of(port: str, texts: tuple[str, ...]) -> Path | None:

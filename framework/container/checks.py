@@ -120,7 +120,12 @@ def _broken_rows(files: Sequence[File], check: Check, spec: SchemaSpec) -> Itera
 
 
 def _groups(files: Sequence[File], key: Sequence[str]) -> pa.Table:
-    table = pa.concat_tables([pq.read_table(readable(file), columns=list(key), partitioning=None) for file in files])
+    table = pa.concat_tables(
+        [
+            pq.read_table(readable(file), columns=list(key), partitioning=None, page_checksum_verification=True)
+            for file in files
+        ]
+    )
     return table.group_by(list(key)).aggregate([([], _COUNT)])
 
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -55,13 +55,19 @@ def locally(around: Around, command: Command) -> RunResult:
 
 
 def _run(command: Command) -> None:
-    """What it prints goes where messages go: standard output is for what a command of ours answers.
+    """What it prints goes where messages go: standard output is for what a command of ours answers. What it has started ends with
+    it, as in a pod: nobody writes to its files any more when they are published.
 
     Raises: ProgramFailed, SetupError.
     """
     try:
         child = subprocess.Popen(
-            command.words, cwd=command.directory, env=dict(command.environ), stdin=subprocess.DEVNULL, stdout=STDERR
+            command.words,
+            cwd=command.directory,
+            env=dict(command.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=STDERR,
+            process_group=0,
         )
     except OSError as error:
         raise SetupError(
@@ -69,6 +75,8 @@ def _run(command: Command) -> None:
             next_step="give a program that this machine has",
         ) from error  # fmt: skip
     try:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        _signal(child, signal.SIGKILL)  # not waited for yet: its number is nobody else's
         code = child.wait()
     except BaseException:
         _end(child)
@@ -84,12 +92,17 @@ def _run(command: Command) -> None:
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """As kubelet ends it: asked first, and killed when it does not hear, or when a person asks again."""
-    child.terminate()
-    try:
+    _signal(child, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
         child.wait(GRACE_S)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        child.kill()
-        child.wait()
+    _signal(child, signal.SIGKILL)
+    child.wait()
+
+
+def _signal(child: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """To it and all that it has started, which is nobody any more in the end."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
 
 
 def _ending(code: int) -> str:

@@ -26,7 +26,9 @@ class Read(Record):
 
 
 class Remembered(Record):
-    """``seen``: the claims that there were when the run was planned, as (number, token). ``reads``: what ``inputs`` names."""
+    """``seen``: the claims that there were when the run was planned, as (number, token). ``reads``: what ``inputs`` names.
+    ``remarks``: for the report.
+    """
 
     version: Literal[1] = 1
     data: DataMode
@@ -34,5 +36,7 @@ class Remembered(Record):
     inputs: tuple[InputEntry, ...] = ()
     reads: tuple[Read, ...] = ()
     attempt: Taken | None = None
+    bytes_hot: NonNegativeInt = 0
     bytes_cold: NonNegativeInt = 0
+    remarks: tuple[str, ...] = ()
     seconds: Mapping[str, float] = {}

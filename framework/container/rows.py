@@ -51,7 +51,9 @@ def _kept(files: Sequence[File], port: OutputPort, where: str) -> Kept:
 def _read_back(port: OutputPort, where: str) -> Iterator[None]:
     try:
         yield
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the machine, not of the file's content
         raise SchemaMismatch(
             f"output '{port.name}' holds a file that is no whole Parquet file", where=where, got=clip(str(error)),
             next_step="let the program close its files before it ends; where it writes by URI, files are Parquet",

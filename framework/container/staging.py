@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from framework.config import DataMode
 from framework.container.told import InputTold
 from framework.errors import ConfigError
 from framework.job import Files
 from framework.plan import AbsentInput, Fixture, FixtureInput, PlannedInput, RunInput
-from framework.runner.laying import Source, laid_out, sources_of
+from framework.runner.laying import Hot, Source, laid_out, sources_of
 from framework.schema.compare import type_text
 from framework.schema.spec import SchemaSpec
 from framework.world import World
@@ -20,26 +21,34 @@ def columns_of(spec: SchemaSpec) -> dict[str, str]:
     return {column.name: type_text(column.type) for column in spec.columns}
 
 
-def staged(planned: PlannedInput, world: World, folder: Path, data: DataMode) -> InputTold:
-    """Lay out one input. Raises: StoreUnavailable, InputCorrupt, SetupError, ConfigError."""
+class Staged(NamedTuple):
+    """One input: what the program is told, and how many bytes of it the team's cache delivered."""
+
+    told: InputTold
+    hot: int = 0
+
+
+def staged(planned: PlannedInput, world: World, folder: Path, data: DataMode, hot: Hot | None = None) -> Staged:
+    """Lay out one input. ``hot``: what the cache has. Raises: StoreUnavailable, InputCorrupt, SetupError, ConfigError."""
     columns = columns_of(planned.port.schema)
     match planned:
         case AbsentInput():
-            return InputTold(path=None, columns=columns)
+            return Staged(InputTold(path=None, columns=columns))
         case FixtureInput(fixture=Fixture(folder=Path() as given)):
-            return _copied(given, folder)
+            return Staged(_copied(given, folder))
         case FixtureInput():
-            return _written(planned, folder, columns)
+            return Staged(_written(planned, folder, columns))
         case RunInput():
             sources = sources_of(planned, world)
             columns = columns or _written_columns(planned)
             if data == "uri":
-                return _named(planned, sources, columns)
-            laid_out(sources, folder, linked=data == "volume")
-            return InputTold(
+                return Staged(_named(planned, sources, columns))
+            warm = laid_out(sources, folder, linked=data == "volume", hot=hot)
+            told = InputTold(
                 path=str(folder), files=tuple(sorted(one.name for one in sources)), columns=columns,
                 bytes=sum(one.bytes for one in sources), rows=sum(read.rows for read in planned.reads),
             )  # fmt: skip
+            return Staged(told, warm)
     raise ConfigError("a container reads published outputs only", where=planned.port.name)
 
 

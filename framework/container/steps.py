@@ -4,25 +4,28 @@ The attempt is claimed when its files are about to be written: by ``publish``, o
 So a run that is killed before leaves nothing at all.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Final
 
+from framework.cache.none import NoCache
 from framework.config import DataMode, ExportedConfig, RunResult, Verdict
 from framework.container.layout import Layout
 from framework.container.outputs import Ready, ready_here, ready_there
+from framework.container.reads import bytes_of, hot_of, read_entry, reads_of, remembered_read
 from framework.container.remembered import Read, Remembered, Taken
-from framework.container.staging import columns_of, for_tools, staged
-from framework.container.told import OutputTold, RunTold, S3Told, Told
+from framework.container.staging import Staged, staged
+from framework.container.telling import buckets_told, output_told, run_told
+from framework.container.told import S3Told, Told
 from framework.destinations.deliver import Courier
-from framework.edges import PinnedRun
 from framework.job import JobContract
 from framework.job.digest import code_digest
-from framework.manifest import InputEntry, Manifest, ReadEntry
-from framework.plan import FixtureInput, Plan, PlannedInput, PlanRequest, RunInput, make_plan
+from framework.manifest import InputEntry, Manifest
+from framework.plan import Plan, PlanRequest, make_plan
 from framework.report import Account, result_of
 from framework.runner.laying import require_room
+from framework.runner.route import Route
 from framework.runner.stopwatch import Stopwatch
 from framework.runner.warming import is_cached, warm_outputs
 from framework.storage.base import Depot
@@ -86,19 +89,21 @@ class Around:
         taken = self._taken(plan) if self.data == "uri" else None
         with translated(str(self.layout.root), what="the program's folder"):
             with self.watch.phase("stage"):
-                self._lay_out(plan, taken)
+                route = self._route(plan)
+                inputs = self._staged(plan, route)
+                self._lay_out(self._told(plan, taken, inputs))
             self.layout.state.mkdir(parents=True, exist_ok=True)
-            self.layout.remembered.write_bytes(self._remembered(plan, taken).json_bytes())
+            remembered = self._remembered(plan, taken, sum(one.hot for one in inputs.values()), route.remarks)
+            self.layout.remembered.write_bytes(remembered.json_bytes())
         return None
 
     def _require_room(self, plan: Plan) -> None:
         """Raises: SetupError where the inputs alone would be too much, before any of them is fetched."""
         if self.data == "copy" and self.room is not None:
-            require_room(sum(_bytes(read) for read in _reads(plan)), self.room, self.layout.root)
+            require_room(sum(bytes_of(read) for read in reads_of(plan)), self.room, self.layout.root)
 
-    def _lay_out(self, plan: Plan, taken: Taken | None) -> None:
-        """Inputs, a folder for each output, and what the program is told of them."""
-        told = self._told(plan, taken)
+    def _lay_out(self, told: Told) -> None:
+        """A folder for each output, and what the program is told."""
         for name in [name for name, output in told.outputs.items() if output.path is not None]:
             folder = self.layout.outputs / name
             folder.mkdir(parents=True, exist_ok=True)
@@ -136,30 +141,36 @@ class Around:
         with self.watch.phase("claim"):
             return self._log.claim(self.config.epoch, clear_number=self.config.clear_number, who=self.who, seen=seen)
 
-    def _told(self, plan: Plan, taken: Taken | None) -> Told:
-        config, facts = self.config, self.config.run
-        folder = None if taken is None else Attempt(config.key, taken.number, taken.claim)
-        inputs = {
-            one.port.name: staged(one, self.world, self.layout.input(one.port.name), self.data) for one in plan.inputs
+    def _staged(self, plan: Plan, route: Route) -> dict[str, Staged]:
+        return {
+            one.port.name: staged(
+                one, self.world, self.layout.input(one.port.name), self.data, hot_of(route, one.port.name)
+            )
+            for one in plan.inputs
         }
+
+    def _route(self, plan: Plan) -> Route:
+        """What the team's cache has of the inputs; where they are not copied nobody asks it."""
+        cache = self.world.cache(self.config.key.team)
+        if self.data != "copy" or isinstance(cache, NoCache):
+            return Route()
+        from framework.runner.wayfinding import find_route  # only now: it reads Parquet
+
+        return find_route(plan, self.world)
+
+    def _told(self, plan: Plan, taken: Taken | None, inputs: Mapping[str, Staged]) -> Told:
+        folder = None if taken is None else Attempt(self.config.key, taken.number, taken.claim)
         outputs = {
-            port.name: OutputTold(path=str(self.layout.output(port.name)), columns=columns_of(port.schema))
-            if folder is None
-            else OutputTold(
-                path=None, uri=for_tools(self._store.uri(folder.output_dir(port.name))), columns=columns_of(port.schema)
+            port.name: output_told(
+                port, self.layout, None if folder is None else self._store.uri(folder.output_dir(port.name))
             )
             for port in self.contract.outputs
         }
-        key = config.key
-        run = RunTold(
-            team=key.team, dag_id=key.dag_id, task_id=key.task_id, run=key.run, map_index=key.map_index,
-            logical_date=facts.logical_date, start=facts.start, end=facts.end, zone=facts.zone,
-        )  # fmt: skip
         return Told(
-            run=run,
+            run=run_told(self.config),
             data=self.data,
-            parameters=dict(config.parameters),
-            inputs=inputs,
+            parameters=dict(self.config.parameters),
+            inputs={name: one.told for name, one in inputs.items()},
             outputs=outputs,
             s3=self._buckets(plan),
         )
@@ -167,20 +178,19 @@ class Around:
     def _buckets(self, plan: Plan) -> Mapping[str, S3Told]:
         if self.data != "uri":
             return {}
-        teams = sorted({read.published.key.team for read in _reads(plan)} | {self.config.key.team})
-        found = [one for one in self.world.accesses(teams) if one.bucket]
-        return {
-            one.bucket: S3Told(endpoint=one.endpoint, region=one.region, path_style=one.path_style) for one in found
-        }
+        teams = sorted({read.published.key.team for read in reads_of(plan)} | {self.config.key.team})
+        return buckets_told(tuple(self.world.accesses(teams)))
 
-    def _remembered(self, plan: Plan, taken: Taken | None) -> Remembered:
+    def _remembered(self, plan: Plan, taken: Taken | None, hot: int, remarks: tuple[str, ...]) -> Remembered:
         return Remembered(
             data=self.data,
             seen=None if plan.seen is None else tuple(sorted(plan.seen)),
-            inputs=tuple(entry for one in plan.inputs if (entry := _read_entry(one)) is not None),
-            reads=tuple(_read_of(read) for read in _reads(plan)),
+            inputs=tuple(entry for one in plan.inputs if (entry := read_entry(one)) is not None),
+            reads=tuple(remembered_read(read) for read in reads_of(plan)),
             attempt=taken,
-            bytes_cold=sum(_bytes(read) for read in _reads(plan)),
+            bytes_hot=hot,
+            bytes_cold=sum(bytes_of(read) for read in reads_of(plan)) - hot,
+            remarks=remarks,
             seconds=dict(self.watch.seconds),
         )
 
@@ -217,8 +227,13 @@ class Around:
             outputs=tuple(one.entry for one in ready),
             inputs=inputs,
             map_count=config.map_count,
-            producer={"teamspark": version("teamspark"), "image": config.container.image if config.container else ""},
+            producer={"teamspark": version("teamspark"), **self._program},
         )
+
+    @property
+    def _program(self) -> dict[str, str]:
+        image = self.config.container.image if self.config.container else ""
+        return {"image": image} if image else {}
 
     def _account(self, published: Published, before: Remembered, warnings: tuple[str, ...]) -> Account:
         delivered = self._delivered(published)
@@ -229,37 +244,12 @@ class Around:
         seconds = {**before.seconds, **self.watch.seconds}
         newest = self._log.newest()
         verdict: Verdict = "superseded" if newest is not None and newest.number > published.number else "published"
-        return Account(verdict, seconds, (*warnings, *remarks), delivered, 0, before.bytes_cold)
+        return Account(
+            verdict, seconds, (*before.remarks, *warnings, *remarks), delivered, before.bytes_hot, before.bytes_cold
+        )
 
     def _delivered(self, published: Published) -> tuple[str, ...]:
         if not self.config.destinations:
             return ()
         with self.watch.phase("deliver"):
             return self._courier.deliver(published)
-
-
-def _reads(plan: Plan) -> Iterator[PinnedRun]:
-    return (read for one in plan.inputs if isinstance(one, RunInput) for read in one.reads)
-
-
-def _bytes(read: PinnedRun) -> int:
-    return read.published.output(read.output).bytes
-
-
-def _read_of(read: PinnedRun) -> Read:
-    return Read(key=read.published.key, attempt=read.published.number)
-
-
-def _read_entry(planned: PlannedInput) -> InputEntry | None:
-    if isinstance(planned, FixtureInput):
-        return InputEntry(port=planned.port.name, kind="fixture", rows=len(planned.fixture.rows))
-    if not isinstance(planned, RunInput):
-        return None
-    reads = tuple(
-        ReadEntry(
-            path=read.path, attempt=read.published.number, digest=read.published.digest, output=read.output,
-            rows=read.rows, bytes=_bytes(read),
-        )
-        for read in planned.reads
-    )  # fmt: skip
-    return InputEntry(port=planned.port.name, kind="run", reads=reads)

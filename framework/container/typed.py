@@ -1,5 +1,7 @@
 """What a program left becomes typed Parquet: as it is where it is Parquet, rewritten where it is CSV or JSON Lines."""
 
+import mmap
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -16,6 +18,8 @@ from framework.schema.spec import SchemaSpec
 
 _FORMATS: Final = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON Lines", ".ndjson": "JSON Lines"}
 _TOLD: Final = 5
+_OBJECT: Final = re.compile(rb"^[ \t]*\{", re.MULTILINE)
+_NO_OBJECT: Final = re.compile(rb"^[ \t\r]*[^{\s][^\n]{0,60}", re.MULTILINE)
 # The longest line that a reader takes.
 _BLOCK_BYTES: Final = 16 << 20
 
@@ -32,7 +36,7 @@ def as_parquet(files: Sequence[Left], spec: SchemaSpec, aside: Path, *, output: 
             f"output '{output}' holds files of no known kind", where=where, details=unknown[:_TOLD],
             expected=", ".join(_FORMATS), next_step="name the files by what they hold, or declare the output Files",
         )  # fmt: skip
-    wrong: list[str] = []
+    wrong: list[str] = [f"{name}.parquet: would be {name}, too" for name in kinds if f"{name}.parquet" in kinds]
     made = [one for file in files if (one := _typed(file, str(kinds[file.name]), spec, aside, wrong)) is not None]
     if wrong:
         raise other_columns(spec, wrong, output=output, where=where)
@@ -55,7 +59,7 @@ def _typed(file: Left, kind: str, spec: SchemaSpec, aside: Path, wrong: list[str
         if kind == "Parquet":
             wrong += [f"{file.name}: {line}" for line in misfits(pq.read_schema(file.path), spec)]
             return file
-        name = str(PurePosixPath(file.name).with_suffix(".parquet"))
+        name = f"{file.name}.parquet"  # whole: a.csv and a.jsonl are two files
         target = aside / name
         target.parent.mkdir(parents=True, exist_ok=True)
         _rewritten(_BATCHES[kind](file.path, spec), spec, target)
@@ -80,17 +84,30 @@ def _from_csv(path: Path, spec: SchemaSpec) -> Iterator[pa.RecordBatch]:
     options = pcsv.ConvertOptions(
         column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
     )
-    with pcsv.open_csv(path, convert_options=options) as reader:
+    # Without this a line break within quotes is read well only as long as the file is one block.
+    parsing = pcsv.ParseOptions(newlines_in_values=True)
+    with pcsv.open_csv(path, pcsv.ReadOptions(block_size=_BLOCK_BYTES), parsing, options) as reader:
         _require_names(reader.schema.names, spec)
         yield from reader
 
 
 def _from_json(path: Path, spec: SchemaSpec) -> Iterator[pa.RecordBatch]:
-    if path.stat().st_size == 0:
+    if not _has_objects(path):
         return  # no line is no row
     options = pjson.ParseOptions(explicit_schema=as_text(arrow_schema(spec)), unexpected_field_behavior="error")
     with pjson.open_json(path, pjson.ReadOptions(block_size=_BLOCK_BYTES), options) as reader:
         yield from reader
+
+
+def _has_objects(path: Path) -> bool:
+    """Whether there is a line. Raises: ValueError for one that is no object: Arrow takes ``null`` for a row, or dies of it."""
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if odd := _NO_OBJECT.search(content):
+            line = content[: odd.start()].count(b"\n") + 1
+            raise ValueError(f"line {line} is no object: {clip(odd[0].decode(errors='replace').strip())}")
+        return _OBJECT.search(content) is not None
 
 
 def _require_names(found: Sequence[str], spec: SchemaSpec) -> None:

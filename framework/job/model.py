@@ -35,7 +35,13 @@ class Job(BaseModel):
 
     # defer_build: importing a job costs little, and what pydantic cannot build is told by build_job and contract_of.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, defer_build=True, protected_namespaces=()
+        # allow_inf_nan: a run is told its parameters as JSON, which has neither.
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        defer_build=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
     )
 
     # Names of the function that defines the class, and the contract once it has been read.

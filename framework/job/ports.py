@@ -43,8 +43,16 @@ class Files:
     @property
     def names(self) -> tuple[str, ...]:
         """Paths below ``path``, with ``/``, sorted. What begins with ``_`` or ``.`` is never published, and not among them."""
+        return self._files(marked=False)
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Those others."""
+        return self._files(marked=True)
+
+    def _files(self, *, marked: bool) -> tuple[str, ...]:
         found = (p.relative_to(self.path) for p in self.path.rglob("*") if p.is_file())
-        return tuple(sorted(p.as_posix() for p in found if not any(part[0] in "_." for part in p.parts)))
+        return tuple(sorted(p.as_posix() for p in found if any(part[0] in "_." for part in p.parts) == marked))
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic.errors import PydanticUserError
 
-from framework.errors import DefinitionError
+from framework.errors import DefinitionError, clip
 from framework.job.contract import Injected, JobContract
 from framework.job.model import Contract, Job, first_line, job_name
 from framework.job.ports import UNTYPED, Files, Frame, Input, InputPort, Output, OutputPort, Source, Table
@@ -21,6 +21,7 @@ from framework.job.run import Run
 from framework.schema.annotations import resolve
 from framework.schema.model import Schema, schema_spec
 from framework.schema.spec import SchemaSpec
+from framework.secret_values import secrets_in
 
 _OUTPUT: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Methods of a tuple, and Airflow's own name for what a task returns.
@@ -89,10 +90,11 @@ def _read(job: type[Job]) -> Signature:
             mistakes.extend(_told(parameter.name, error))
     outputs, several = _outputs(function, names, mistakes)
     container = issubclass(job, Contract)
-    if container and _does_something(function):
-        mistakes.append(f"transform: {_NO_BODY}")
+    if container:
+        mistakes += _misdescribed(job, function)
     mistakes += _misplaced([port for port, _ in inputs], [port for port, _ in outputs], injected, container=container)
     parameters = _parameter_schema(job, mistakes)
+    mistakes += secrets_in("parameters", {n: one.get("default") for n, one in parameters.get("properties", {}).items()})
     if mistakes:
         raise _refusal(job, mistakes)
     contract = JobContract(
@@ -133,6 +135,15 @@ def _misplaced(
         for check in port.schema.checks
         if check.policy == "drop"
     )
+
+
+def _misdescribed(job: type[Job], function: Callable[..., Any]) -> Iterator[str]:
+    """What else a ``Contract`` may not say."""
+    if _does_something(function):
+        yield f"transform: {_NO_BODY}"
+    command: Any = vars(job).get("local_command", ())
+    if not isinstance(command, tuple) or not all(isinstance(word, str) for word in command):
+        yield f'local_command: words, such as ("python", "score.py"), got {clip(repr(command), 80)}'
 
 
 def _does_something(function: Callable[..., Any]) -> bool:

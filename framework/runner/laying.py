@@ -4,16 +4,24 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from framework.cache.base import Cache
 from framework.edges import PinnedRun
-from framework.errors import InputCorrupt, SetupError
+from framework.errors import CacheUnavailable, InputCorrupt, SetupError
 from framework.plan import RunInput
 from framework.storage.base import Store
 from framework.storage.carrying import Move, fetch
 from framework.storage.oserrors import translated
 from framework.world import World
+
+_AT_ONCE: Final = 4
+# A cache that takes longer than this for a file is slower than most stores.
+_PATIENCE_S: Final = 10.0
+_SLOW: Final = 20e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +53,19 @@ def _sources(read: PinnedRun, world: World, below: str) -> Iterator[Source]:
         yield Source(store, path, below + file.path.removeprefix(f"{read.output}/"), file.bytes, digest)
 
 
-def laid_out(sources: Sequence[Source], folder: Path, *, linked: bool = False) -> None:
-    """The folder, with these files and no others. ``linked``: as links, where a store is a file system of this machine.
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """Files, by their logical ``paths``, that ``cache`` holds whole."""
 
-    Raises: StoreUnavailable; InputCorrupt for a file that is not what its manifest says; SetupError when there is no room.
+    cache: Cache
+    paths: frozenset[str]
+
+
+def laid_out(sources: Sequence[Source], folder: Path, *, linked: bool = False, hot: Hot | None = None) -> int:
+    """The folder, with these files and no others; how many bytes came from the cache.
+
+    ``linked``: as links, where a store is a file system of this machine. What a cache says it holds and does not deliver comes from
+    the store. Raises: StoreUnavailable; InputCorrupt for a file that is not what its manifest says; SetupError when there is no room.
     """
     with translated(str(folder), what="the folder of inputs"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,9 +74,28 @@ def laid_out(sources: Sequence[Source], folder: Path, *, linked: bool = False) -
             _link(one, folder / one.name)
         rest = [one for one in sources if one not in here]
         require_room(_missing_bytes(rest, folder), shutil.disk_usage(folder).free, folder)
+        warm = 0 if hot is None else _taken(hot, [one for one in rest if one.path in hot.paths], folder)
         for store in dict.fromkeys(one.store for one in rest):
             fetch(store, [Move(one.path, folder / one.name, one.bytes) for one in rest if one.store is store])
         _require_same([one for one in sources if one.digest], folder)
+    return warm
+
+
+def _taken(hot: Hot, sources: Sequence[Source], folder: Path) -> int:
+    """Bytes of those that the cache delivered."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="teamspark-hot") as pool:
+        return sum(pool.map(lambda one: _take(hot.cache, one, folder / one.name), sources))
+
+
+def _take(cache: Cache, source: Source, target: Path) -> int:
+    if target.exists():
+        return 0  # of a step that was killed: the store's own look decides
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.fetch(source.store, source.path, target, within_s=_PATIENCE_S + source.bytes / _SLOW)
+    except CacheUnavailable:
+        return 0
+    return source.bytes if target.stat().st_size == source.bytes else 0
 
 
 def _link(source: Source, name: Path) -> None:

@@ -113,7 +113,12 @@ class DirectoryStore:
                 self.put_file(one.path, partial(_opened, one.local))
 
     def _taken(self, move: Move) -> bool:
-        """By renaming, which costs nothing, where it is one file system. ``settle`` makes it durable, and its owner's."""
+        """By renaming, which costs nothing, where it is one file system. ``settle`` makes it durable, and its owner's.
+
+        A file with another name is copied: who writes to that one would change what is published.
+        """
+        if move.local.lstat().st_nlink > 1:
+            return False
         parents, name = split_file(move.path)
         with translated(move.path), self._folder(parents, create=True) as folder:
             try:

@@ -132,7 +132,13 @@ def require_kind(path: Path, what: str, *, files: bool) -> bool:
 
 
 def folder_fixture(path: Path) -> Fixture:
-    """Of ``Files``. Raises: ConfigError where the folder holds none."""
+    """Of ``Files``. Raises: ConfigError where the folder holds none, and for what is no file: no output holds that."""
+    odd = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_symlink() or not (p.is_file() or p.is_dir())]
+    if odd:
+        raise ConfigError(
+            "this folder holds something else than files and folders", where=str(path), details=sorted(odd),
+            next_step="put the files themselves there; links lead out of it",
+        )  # fmt: skip
     if not Files(path).names:
         raise ConfigError(
             "this folder holds no files", where=str(path), expected="files whose names begin with neither _ nor ."

@@ -162,7 +162,9 @@ def _builder(scope: Scope, prefix: str | None) -> "Builder":
     from k8s.images.parts import PREFIX, Builder
 
     try:
-        return Builder(os.environ, scope.workspace / LOCK, remark, check_repository(prefix or PREFIX))
+        return Builder(
+            os.environ, scope.workspace / LOCK, remark, check_repository(PREFIX if prefix is None else prefix)
+        )
     except ValueError as error:
         raise ConfigError("no image can be called so", where="--prefix", got=prefix, expected=str(error)) from None
 

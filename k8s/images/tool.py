@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from posixpath import normpath
 from typing import Final
 
 from framework.errors import ConfigError
@@ -17,6 +18,8 @@ from k8s.images.spark import Image, Place, written
 from k8s.images.trees import content_digest, copied, no_links, readable
 
 _NAME: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_HEAD_BYTES: Final = 8192
+_LOADER: Final = re.compile(rb"/[\w./-]*/ld[\w.-]*\.so[.\d]*")
 _JOBS: Final = "jobs"  # what the image of a team's jobs is called
 FOLDER: Final = "/opt/tool"
 """Where a tool's own files are in its image."""
@@ -60,7 +63,10 @@ def require_runnable(words: Sequence[str], folder: Path, *, bare: bool) -> None:
 
 
 def _unrunnable(words: Sequence[str], folder: Path, *, bare: bool) -> Iterator[str]:
-    own = {word: folder / word.removeprefix(f"{FOLDER}/") for word in words if word.startswith(f"{FOLDER}/")}
+    inside = {word: normpath(word) for word in words}
+    own = {
+        word: folder / path.removeprefix(f"{FOLDER}/") for word, path in inside.items() if path.startswith(f"{FOLDER}/")
+    }
     for word, path in own.items():
         if not path.is_file():
             yield f"{word}: there is no {path}"
@@ -73,11 +79,24 @@ def _unrunnable(words: Sequence[str], folder: Path, *, bare: bool) -> Iterator[s
             yield f"{first}: it starts in /; say where it is: {FOLDER}/..."
         if bare and first not in own:
             yield f"{first}: a bare image has nothing but {FOLDER}"
+        if bare and first in own and own[first].is_file() and (needed := _needed(own[first])):
+            yield f"{first}: needs {needed}, and a bare image has nothing but {FOLDER}; link it statically, or leave --bare out"
+
+
+def _needed(program: Path) -> str | None:
+    """What of the system ``program`` is started by: a script's interpreter, a loader of shared libraries."""
+    with program.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(b"#!"):
+        return head[2:].partition(b"\n")[0].decode(errors="replace").strip()
+    found = _LOADER.search(head) if head.startswith(b"\x7fELF") else None
+    return found[0].decode() if found else None
 
 
 def left_out(folder: Path) -> tuple[str, ...]:
-    """Names in ``folder`` that are not taken into an image."""
-    return tuple(sorted(path.name for path in folder.iterdir() if _is_left_out(path.name)))
+    """Paths below ``folder`` that are not taken into an image; of a folder its own only."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if _is_left_out(path.name))
+    return tuple(sorted(path.as_posix() for path in found if not any(map(_is_left_out, path.parts[:-1]))))
 
 
 def _is_left_out(name: str) -> bool:

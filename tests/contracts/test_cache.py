@@ -3,12 +3,14 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from framework.cache.base import Cache, Held
 from framework.cache.memory import MemoryCache
 from framework.cache.none import NoCache
+from framework.errors import CacheUnavailable
 from framework.storage.base import Store
 from framework.storage.memory import MemoryStore
 from tests.framework.storage.test_paths import HOSTILE
@@ -175,6 +177,24 @@ def test_every_encoded_id_is_a_path_of_the_cache_too(subject: Subject) -> None:
     assert all(subject.soon(path, hot=len(text.encode())) for path, text in paths.items())
 
 
+@pytest.mark.parametrize("size", [0, 70_000, 3_000_000])
+def test_a_file_is_fetched_whole(subject: Subject, tmp_path: Path, size: int) -> None:
+    path = subject.file("a/part-0.parquet", b"x" * size)
+    subject.warm(path)
+
+    subject.cache.fetch(subject.store, path, tmp_path / "file", within_s=30)
+
+    assert (tmp_path / "file").read_bytes() == b"x" * size
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_absent_is_not_fetched(subject: Subject, tmp_path: Path) -> None:
+    with pytest.raises(CacheUnavailable):
+        subject.cache.fetch(subject.store, f"{subject.folder}/absent", tmp_path / "file", within_s=30)
+
+    assert not (tmp_path / "file").exists()
+
+
 def test_no_cache_holds_nothing_and_names_the_stores_own_place() -> None:
     store, cache = MemoryStore(), NoCache()
     store.put_if_absent("/flights/a", b"x")
@@ -183,6 +203,9 @@ def test_no_cache_holds_nothing_and_names_the_stores_own_place() -> None:
     cache.probe(store, "/flights/a")
     cache.pin(store, ["/flights/a"])
     cache.free(store, ["/flights/a"])
+
+    with pytest.raises(CacheUnavailable):
+        cache.fetch(store, "/flights/a", Path("/nowhere"), within_s=1)
 
     assert cache.status(store, "/flights/a") == ()
     location = cache.resolve(store, "/flights")

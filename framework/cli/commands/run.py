@@ -22,7 +22,7 @@ InputOption = Annotated[
     typer.Option(
         "--input",
         metavar="PORT=FROM",
-        help="A .csv or .json file, a folder with in.PORT.*, or a published output: team/dag/task[:output].",
+        help="A .csv or .json file, a folder with in.PORT.*, of Files a folder, or a published output: team/dag/task[:output].",
     ),
 ]
 FixturesOption = Annotated[
@@ -31,7 +31,11 @@ FixturesOption = Annotated[
 ]
 ParamOption = Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the job.")]
 CommandOption = Annotated[
-    str | None, typer.Option("--command", help="Of a Contract: what runs here in place of its image, in one text.")
+    str | None,
+    typer.Option(
+        "--command",
+        help="Of a Contract: what runs here in place of its image, as words of one text; no shell reads them.",
+    ),
 ]
 ConfOption = Annotated[list[str] | None, typer.Option("--conf", metavar="KEY=VALUE", help="A Spark setting.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -100,9 +100,15 @@ def test_told_to_go_it_takes_its_program_and_its_folders_along(
 ) -> None:
     mark, temporary = tmp_path / "mark", tmp_path / "temporary"
     temporary.mkdir()
-    text = f"import os, pathlib, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    text = (
+        "import os, pathlib, subprocess\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(mark)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\n"
+        "child.wait()\n"
+    )
     asked = ["run", contract, "--input", f"rows={rows}", "--command", words(tmp_path, text)]
-    command = [sys.executable, "-m", "framework.cli", "--workspace", str(workspace), *asked]
+    heard = ["env", "--default-signal=HUP"]  # under nohup it would not be
+    command = [*heard, sys.executable, "-m", "framework.cli", "--workspace", str(workspace), *asked]
 
     run = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "TMPDIR": str(temporary)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -116,7 +122,7 @@ def test_told_to_go_it_takes_its_program_and_its_folders_along(
         run.kill()
 
     assert run.returncode == 128 + number
-    assert not Path(f"/proc/{mark.read_text()}").exists()
+    waiting.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in mark.read_text().split()))
     assert not list(temporary.iterdir())
 
 
@@ -183,6 +189,31 @@ def test_a_case_says_which_of_its_files_is_of_the_wrong_kind(
     assert "port 'rows' is rows" in done.stderr
 
 
+def test_what_is_left_out_of_a_folder_is_told_and_links_are_refused(
+    teamspark: Teamspark, trained: str, model: Path, tmp_path: Path
+) -> None:
+    told = teamspark("explain", trained, "--input", f"model={model}")
+    (model / "link").symlink_to("/etc/hostname")
+    refused = teamspark("explain", trained, "--input", f"model={model}")
+
+    assert told.exit_code == 0
+    assert "1 name(s) left out, since they begin with _ or . as markers do: .DS_Store" in told.stderr
+    assert refused.exit_code == 64
+    assert "something else than files and folders" in refused.stderr
+
+
+def test_of_a_case_s_folder_a_port_of_files_takes_its_own(teamspark: Teamspark, trained: str, tmp_path: Path) -> None:
+    (tmp_path / "case" / "in.model").mkdir(parents=True)
+    (tmp_path / "case" / "in.model" / "weights.bin").write_bytes(b"weights")
+    (tmp_path / "case" / "case.yaml").write_text("{}")
+
+    done = teamspark(
+        "run", trained, "--input", f"model={tmp_path / 'case'}", "--command", words(tmp_path, COPIES), "--json"
+    )
+
+    assert json.loads(done.stdout)["result"]["outputs"]["default"]["files"] == 1
+
+
 def test_explained_it_needs_no_command_and_has_no_setting_of_spark(
     teamspark: Teamspark, contract: str, rows: Path
 ) -> None:
@@ -203,6 +234,8 @@ def test_explained_it_needs_no_command_and_has_no_setting_of_spark(
         (("--conf", "spark.sql.shuffle.partitions=1", "--command", "x"), "--conf is for Spark"),
         ((), "no command to run here in its place"),
         (("--command", "x", "--param", "api_token=hunter2"), "is called like a secret"),
+        (("--command", "x", "--param", "api_token=hunter2 {{"), "is called like a secret"),
+        (("--command", "x", "--param", "factor=nan"), "factor"),
     ],
 )
 def test_what_a_contract_does_not_take(

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from framework import Contract, Int32, Schema
+from framework.cache.base import Cache
+from framework.cache.none import NoCache
 from framework.config import ContainerFacts, DataMode, EdgeRef, ExportedConfig, RunResult
 from framework.container.arrow import arrow_schema
 from framework.container.contract import untyped
@@ -91,6 +93,7 @@ class Ground:
     data: DataMode = "volume"
     depot: Depot | None = None
     epoch: Epoch = field(default_factory=lambda: Epoch("1" * 16, 1, 1))
+    cache: Cache = field(default_factory=NoCache)
 
     @property
     def store(self) -> Depot:
@@ -100,7 +103,7 @@ class Ground:
     def world(self) -> World:
         store = self.store
         team = Team(team="flights", owners=("a@example.org",), store=Place(kind="directory", root="store"))
-        return World(Teams(self.root, {"flights": team}), lambda _: store)
+        return World(Teams(self.root, {"flights": team}), lambda _: store, cache=lambda _: self.cache)
 
     @property
     def layout(self) -> Layout:

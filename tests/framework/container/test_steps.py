@@ -219,6 +219,88 @@ def test_a_port_that_nobody_typed_is_told_what_was_published(ground: Ground) -> 
     assert told["columns"] == {"carrier": "string", "delay": "int"}
 
 
+def test_files_of_one_stem_are_two_files(ground: Ground) -> None:
+    ground.published()
+
+    ground.run(
+        "(out() / 'a.csv').write_text('carrier,score\\nAA,1\\n')\n"
+        '(out() / \'a.jsonl\').write_text(\'{"carrier": "UA", "score": 2}\\n\')\n'
+    )
+
+    assert sorted(row["carrier"] for row in ground.rows()) == ["AA", "UA"]
+
+
+def test_a_cell_may_hold_lines_wherever_a_block_ends(ground: Ground) -> None:
+    ground.published()
+
+    ground.run("(out() / 'a.csv').write_text('carrier,score\\n' + '\"A\\nB\",1\\n' * 2_500_000)")
+
+    assert len(ground.rows()) == 2_500_000
+    assert {row["carrier"] for row in ground.rows()[-10:]} == {"A\nB"}
+
+
+@pytest.mark.parametrize("lines", ["null", '{"carrier": "A", "score": 1}\nnull', '{"carrier": "A", "score": 1}\n[1]'])
+def test_lines_that_are_no_objects_are_told(ground: Ground, lines: str) -> None:
+    ground.published()
+
+    with pytest.raises(SchemaMismatch, match=f"line {1 + lines.count(chr(10))} is no object"):
+        ground.run(f"(out() / 'a.jsonl').write_text({lines!r})")
+
+
+def test_blank_lines_are_no_rows(ground: Ground) -> None:
+    ground.published()
+
+    ground.run("(out() / 'a.jsonl').write_text('\\n\\n')\n(out() / 'b.jsonl').write_text('')")
+
+    assert ground.rows() == []
+
+
+@pytest.mark.parametrize("contract", ["key", "plain"])
+def test_a_file_whose_content_is_broken_is_told(ground: Ground, contract: str) -> None:
+    """Its footer is whole."""
+    ground.published()
+    body = """
+    pq.write_table(pa.table({"carrier": ["AA"] * 500, "score": [1.0] * 500}), out() / "a.parquet", write_statistics=False)
+    content = bytearray((out() / "a.parquet").read_bytes())
+    content[4:100] = bytes(96)
+    (out() / "a.parquet").write_bytes(content)
+    """
+
+    with pytest.raises(SchemaMismatch, match="no whole Parquet file"):
+        ground.run(textwrap.dedent(body), ScoreByKey if contract == "key" else Score)
+
+
+def test_who_knows_a_file_by_another_name_does_not_change_what_is_published(ground: Ground) -> None:
+    ground.published()
+    kept = ground.root / "kept.bin"
+    kept.write_bytes(b"weights")
+
+    ground.run(f"import os; os.link({str(kept)!r}, out() / 'model.bin')", Trained)
+    kept.write_bytes(b"others")
+
+    published = RunLog(ground.store, KEY).newest()
+    assert published is not None
+    assert ground.store.read(published.paths()[0]) == b"weights"
+
+
+def test_what_a_program_has_started_ends_with_it(ground: Ground) -> None:
+    ground.published()
+    body = """
+    import subprocess
+    file = (out() / "model.bin").open("wb")
+    file.write(b"weights"); file.flush()
+    child = subprocess.Popen(["sh", "-c", "sleep 2; echo late >&3; sleep 600"], pass_fds=(), stdout=file, preexec_fn=lambda: os.dup2(file.fileno(), 3), close_fds=False)
+    pathlib.Path("child").write_text(str(child.pid))
+    """
+
+    ground.run(textwrap.dedent(body), Trained)
+
+    assert not Path(f"/proc/{(ground.root / 'child').read_text()}/cwd").exists()
+    published = RunLog(ground.store, KEY).newest()
+    assert published is not None
+    assert ground.store.read(published.paths()[0]) == b"weights"
+
+
 OVERWRITES = """
     for name in told["inputs"]["flights"]["files"]:
         (pathlib.Path(told["inputs"]["flights"]["path"]) / name).write_bytes(b"overwritten")

@@ -455,6 +455,29 @@ def _refuses(self: Any, x: Any) -> Any:
     raise NotImplementedError
 
 
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({"local_command": "python late.py"}, "local_command: words, such as"),
+        ({"local_command": ("python", 7)}, "local_command: words, such as"),
+        (
+            {"__annotations__": {"api_token": str}, "api_token": "hunter2"},
+            "parameters.api_token: is called like a secret",
+        ),
+        ({"__annotations__": {"note": str}, "note": "ghp_" + "a1" * 18}, "parameters.note: looks like a secret"),
+    ],
+)
+def test_what_else_a_contract_cannot_say(attributes: dict[str, Any], told: str) -> None:
+    def transform(self: Any, x: Any) -> Any: ...
+
+    transform.__annotations__ = {"x": Frame[Flight], "return": Files}
+    with pytest.raises(DefinitionError) as caught:
+        contract_of(type("Odd", (Contract,), {"transform": transform, "__module__": __name__, **attributes}))
+
+    assert told in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("transform", "refused"), [(_works, True), (_says, False), (_refuses, False)])
 def test_a_body_that_would_never_run_is_told(transform: Any, *, refused: bool) -> None:
     transform.__annotations__ = {"x": Frame[Flight], "return": Files}

@@ -74,6 +74,8 @@ def test_a_name_that_is_none_is_refused(build: Build, name: str) -> None:
         build(name)
 
 
+SCRIPT, STATIC = b"#!/bin/sh\n", b"\x7fELF and no loader"
+DYNAMIC = b"\x7fELF\x00/lib64/ld-linux-x86-64.so.2\x00"
 TEAM = """\
 team: flights
 owners: [a@example.org]
@@ -97,6 +99,12 @@ limits: {driver: {cpu: 1, memory: 1Gi}, executor: {cpu: 1, memory: 1Gi}, max_exe
         (["flights", "score", "--entrypoint", "./score"], "it starts in /"),
         (["flights", "score", "--entrypoint", "sh /opt/tool/score"], "a bare image has nothing but /opt/tool"),
         (["flights", "score", "--entrypoint", "/opt/tool/.env"], "names that begin with a dot are not taken"),
+        (
+            ["flights", "score", "--entrypoint", "/opt/tool/../tool/score"],
+            "needs /bin/sh, and a bare image has nothing",
+        ),
+        (["flights", "score", "--entrypoint", "/opt/tool/score"], "needs /lib64/ld-linux-x86-64.so.2, and a bare"),
+        (["flights", "score", "--prefix", ""], "no image can be called so"),
     ],
 )
 def test_what_could_not_run_is_told_before_anything_is_built(
@@ -106,6 +114,7 @@ def test_what_could_not_run_is_told_before_anything_is_built(
     (tmp_path / "k8s/teams").mkdir(parents=True)
     (tmp_path / "k8s/teams/flights.yaml").write_text(TEAM)
     (folder / ".env").write_text("KEY=hunter2")
+    (folder / "score").write_bytes(SCRIPT if "needs /bin" in told else DYNAMIC if "needs /lib" in told else STATIC)
     (folder / "score").chmod(0o644 if "may not" in told else 0o755)
     entry = [] if "--entrypoint" in words else ["--entrypoint", "/opt/tool/score"]
 
@@ -122,7 +131,10 @@ def test_what_nobody_means_to_ship_stays_out_and_is_named(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "k8s/teams").mkdir(parents=True)
     (tmp_path / "k8s/teams/flights.yaml").write_text(TEAM)
+    (folder / "score").write_bytes(STATIC)
     (folder / "score").chmod(0o755)
+    (folder / "deep").mkdir()
+    (folder / "deep" / ".env").write_text("KEY=hunter2")
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text("url = https://me:hunter2@example.org")
     (folder / ".env").write_text("KEY=hunter2")
@@ -131,7 +143,7 @@ def test_what_nobody_means_to_ship_stays_out_and_is_named(
     done = CliRunner().invoke(app, words, obj=Scope(tmp_path))
 
     assert done.exit_code == 0, done.exception
-    assert "left out: .env, .git" in done.stderr
+    assert "left out: .env, .git, deep/.env" in done.stderr
     with tarfile.open(json.loads(done.stdout)["archive"]) as packed:
         layers = [packed.extractfile(one) for one in packed.getmembers() if one.isfile()]
         assert not [one for one in layers if one and b"hunter2" in one.read()]

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from framework.config import EdgeRef, ExportedConfig, RunFacts, RunResult
 from framework.identity import Epoch, RunKey
 from framework.launch.base import CONFIG, RESULT, UNFINISHED, Launcher, LaunchRequest, Status
 from tests.servers.cluster import TEAMS, Whole
+from tests.servers.node import IMAGES
 from tests.servers.seaweed import client_of
 
 # Whoever is first waits for a node to start and to be given its images.
@@ -25,6 +27,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 WITHIN_S = 240.0
 READY_S = 240.0
+HEARTBEATS_S = 3.0
+"""A cache's worker tells its master every second what it holds."""
 RUN = "20130101T000000Z"
 NUMBERS = RunKey("flights", "flights.daily", "numbers", RUN)
 
@@ -153,6 +157,31 @@ def _await_mount(whole: Whole, team: str, uri: str) -> None:
 
 def _log(whole: Whole, team: str, name: str) -> str:
     return whole.node.admin.ask_bytes("GET", f"/api/v1/namespaces/{team}/pods/{name}/log").decode()
+
+
+def test_what_a_program_left_is_copied_hot_for_the_next(cached: Whole, tmp_path: Path) -> None:
+    from tests.k8s.launch.programs import WORDS, import_scripts
+
+    image = f"{IMAGES}/flights/passes:1"
+    settings: dict[str, object] = {"user": "4242:4242", "entrypoint": WORDS}
+    import_scripts(cached, tmp_path, {image: (Path(__file__).with_name("passes.py"), settings)})
+
+    first = passed(cached, image, "first")
+    time.sleep(HEARTBEATS_S)
+    second = passed(cached, image, "second", reads="first")
+
+    assert (first.bytes_hot, first.bytes_cold) == (0, 0)
+    assert (second.bytes_hot, second.bytes_cold) == (1 << 20, 0), second
+    assert second.outputs["default"].bytes == 1 << 20
+
+
+def passed(whole: Whole, image: str, task: str, reads: str | None = None) -> RunResult:
+    from tests.k8s.launch.programs import as_program
+
+    key = RunKey("flights", "flights.programs", task, RUN)
+    edges = {} if reads is None else {"given": (EdgeRef(team="flights", dag_id=key.dag_id, task_id=reads),)}
+    asked = as_program(request_of(whole, key, image, inputs=edges), image, "copy", inputs=tuple(edges))
+    return result_of(whole.launcher("flights"), asked)
 
 
 def test_a_cache_is_reached_from_its_own_namespace_only(cached: Whole) -> None:
