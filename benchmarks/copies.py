@@ -1,4 +1,4 @@
-"""Is an input copied sooner from the team's cache? ``prepare`` lays out the same files of 128 MiB in all, once from a bucket behind
+"""Is an input copied sooner from the team's cache? ``prepare`` lays out the same twelve files of 98 MiB in all, once from a bucket behind
 its profile, by ten requests at a time, and once through the cache that holds all of them. The limit is a copy from this machine's
 page cache.
 """
