@@ -295,6 +295,6 @@ class Platform:
         return [line for line in lines if line["key"]["dag_id"] == dag_id]
 
     def launch_names(self, dag_id: str) -> Iterator[str]:
-        for path in sorted((self.workspace / ".teamspark" / "launches" / "runs").iterdir()):
+        for path in sorted((self.workspace / ".teamspark" / "launches" / "runs").glob("*")):  # none before the first
             if json.loads((path / "request.json").read_text())["key"]["dag_id"] == dag_id:
                 yield path.name
