@@ -16,11 +16,11 @@ from alluxio.exceptions import AlluxioError, HTTPError, NotFoundError
 from alluxio.option import Mount, SetAttribute
 
 from framework.errors import CacheUnavailable, clip
+from framework.storage.carrying import appearing
 
 CONNECT_S: Final = 1.0
 FIRST_BYTE_S: Final = 10.0
 _CHUNK: Final = 1024 * 1024
-_PART: Final = ".part"
 # Never what was found, or found missing, some time ago.
 _NOW: Final = {"commonOptions": {"syncIntervalMs": 0}}
 
@@ -73,11 +73,9 @@ class Proxy:
 
     def save(self, path: str, target: Path, deadline: float) -> None:
         """The file as ``target``, whole or not there. Raises: OSError of ``target``."""
-        aside = target.with_name(f".{target.name}{_PART}")
-        with aside.open("wb") as file:
+        with appearing(target) as file:
             for chunk in self._chunks(path, deadline):
                 file.write(chunk)
-        aside.replace(target)
 
     def _chunks(self, path: str, deadline: float) -> Iterator[bytes]:
         with self._asking("read", path), self._download(path, self._within_s) as answer:

@@ -4,10 +4,11 @@ What is there already, whole, is not carried again: a second call goes on where 
 """
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import IO, Final, Protocol, runtime_checkable
 
 from framework.datafile import Readable
 from framework.errors import StoreUnavailable
@@ -90,10 +91,18 @@ def _size(move: Move) -> int | None:
 
 def copied(source: Readable, target: Path) -> None:
     """The file ``target``, whole or not there. Raises: OSError, and what ``source`` raises."""
+    with appearing(target) as file, source.open("rb") if isinstance(source, Path) else source as opened:
+        shutil.copyfileobj(opened, file)
+
+
+@contextmanager
+def appearing(target: Path) -> Iterator[IO[bytes]]:
+    """What is written becomes ``target`` when the block ends well; else nothing of it is left. Raises: OSError."""
     aside = target.with_name(f".{target.name}{_PART}")
-    if isinstance(source, Path):
-        shutil.copyfile(source, aside)
-    else:
-        with source, aside.open("wb") as file:
-            shutil.copyfileobj(source, file)
-    aside.replace(target)
+    try:
+        with aside.open("wb") as file:
+            yield file
+        aside.replace(target)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

@@ -35,6 +35,14 @@ def workspace(tmp_path: Path, team: str) -> Path:
 
 
 @pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """A file of two rows."""
+    path = tmp_path / "rows.csv"
+    path.write_text("name,amount\na,1\nb,5\n")
+    return path
+
+
+@pytest.fixture
 def teamspark(workspace: Path) -> Teamspark:
     """``teamspark("jobs", "list")`` in the workspace; an error that is not ours is raised, not told."""
 

@@ -58,13 +58,6 @@ def job(workspace: Path, team: str) -> str:
     return f"jobs.{team}.copy:Copy"
 
 
-@pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    path = tmp_path / "rows.csv"
-    path.write_text("name,amount\na,1\nb,5\n")
-    return path
-
-
 class Mistake(NamedTuple):
     """Options that are wrong, the exit code, and words of the message."""
 

@@ -60,13 +60,6 @@ def trained(contract: str) -> str:
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    path = tmp_path / "rows.csv"
-    path.write_text("name,amount\na,1\nb,5\n")
-    return path
-
-
-@pytest.fixture
 def model(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     (folder / "deep").mkdir(parents=True)
